@@ -482,7 +482,7 @@ if "vot2014" in deep:  # measured by the same protocol, on other clips
 # The last two columns of the first table say what the AUC would be if each box kept its place but had the true size, and if it kept its size but stood at the true place. In every row the true place brings more: wrong places cost more than wrong sizes. But the two are not independent. A wrong size makes the next search image show the target at a wrong scale, and then the place is lost too. The last part of this lesson takes this loop apart.
 # </details>
 #
-# With the same videos and photographs SiamFC has the higher AUC (see {{see real}}; SiamRPN's minus SiamFC's: {{evidence siamrpn-siamfc below}}), although the papers say the opposite. Why is ours so far below the paper's? It is a small network, trained on a CPU with some tens of thousands of pairs made from twenty videos and a few hundred photographs, and its backbone has not seen ImageNet. `recipes/train_siamrpn_gpu.yaml` trains the paper's network on a GPU. But there is another suspect.
+# With the same videos and photographs SiamFC has the higher AUC (see {{see real}}; SiamRPN's minus SiamFC's: {{evidence siamrpn-siamfc below}}), although the papers say the opposite. Why is ours so far below the paper's? It is a small network, trained on a CPU with some tens of thousands of pairs made from twenty videos and fewer than a thousand photographs, and its backbone has not seen ImageNet. `recipes/train_siamrpn_gpu.yaml` trains the paper's network on a GPU. But there is another suspect.
 #
 # **A good place to stop.** The last part is about that suspect, the size.
 #
@@ -491,7 +491,7 @@ if "vot2014" in deep:  # measured by the same protocol, on other clips
 #
 # The size that a tracker believes in decides how large a region it cuts, and so at which scale it shows the target to its network next. What is found in this frame is the next question. Whether an error dies out in such a loop or feeds itself depends on one property of the network, and no measure on pairs sees it: what size does it find when it is told a wrong one?
 #
-# Ask it. Put the tracker on the true place, tell it $q$ times the true size, and read what its network finds, before any penalty or smoothing. Two networks are asked: the SiamRPN of this lesson, whose pairs showed every target within 30 % of the size of its exemplar, and `siamrpn-sized`, which has the same layers and of which more below.
+# Ask it. Put the tracker on the true place, tell it $q$ times the true size, and read what its network finds, before any penalty or smoothing. Two networks are asked: the SiamRPN of this lesson, in whose pairs exemplar and search image were both enlarged or reduced at random by up to 30 %, each by itself, and `siamrpn-sized`, which has the same layers and of which more below.
 
 # %%
 from course_lib.analysis.size_response import FACTORS, found_sizes, median_response
@@ -698,7 +698,7 @@ for name, tables in one_frame.items():
     print(f"{name} after one frame: gain {g:.2f}, bias {b:+.2f}")
 
 # %% [markdown]
-# {{figure frame}} Left: the network alone, as in {{see response}}. Centre: its tracker after one frame, with penalty and smoothing. Right: SiamFC's, which compares three scales. Both trackers lie near the dotted line: in one frame they hardly leave the size they are told. That makes the loop slow, and calm. It does not move the size at which it comes to rest, because a tracker whose network repeats its question has no reason to move, however often it asks.
+# {{figure frame}} Left: the network alone, as in {{see response}}. Centre: its tracker after one frame, with penalty and smoothing. Right: SiamFC's, which compares three scales. Both trackers lie near the dotted line: in one frame they hardly leave the size they are told. That makes the loop slow, and calm. Smoothing does not move the size at which it comes to rest: where the network finds the size it was told, there is nothing to smooth, however often it is asked.
 #
 # ### Exercise 08.9 · The response, inverted
 # {{exercise}}
@@ -835,13 +835,13 @@ plots.show(figure, alt=words)
 print(f"medians of gain and bias: {said}")
 
 # %% [markdown]
-# {{figure cured}} One dot for each target, a bar at the median. On the green line a network measures; on the dotted one it repeats what it is told. The two upper networks have the same layers: with pairs that teach size the gain falls {{evidence gain-taught above}}. Which of the four things did it, these two cannot tell: their recipes differ in all of them, in the pieces of photographs that are targets, and in the number of steps. `benchmarks/size_causes.py` takes the things back one at a time.
+# {{figure cured}} One dot for each target, a bar at the median. On the green line a network measures; on the dotted one it repeats what it is told. The two upper networks have the same layers: with pairs that teach size the gain falls {{evidence gain-taught above}}. Which of the four things did it, these two cannot tell: their recipes differ in all of them and in more, such as the pieces of photographs that are targets and the number of steps. `benchmarks/size_causes.py` takes the things back one at a time.
 #
 # **Predict:** so is `siamrpn-sized` the better tracker? Look at {{see real}} again.
 #
 # <details><summary>What came of it</summary>
 #
-# Not that these targets could tell: its AUC differs from SiamRPN's by {{evidence sized open}}. In the table of VOT-2014's eight clips, under {{see real}}, its accuracy is the higher one and its robustness is no better: one pass over eight clips, so a hint and no proof that the boxes fit better and the target is lost as often. The size is measured now; the place is another matter. SiamRPN++, whose pairs teach size in the same way, is ahead of SiamFC {{evidence lite0-siamfc above}}. Its backbone has seen ImageNet, but its head and its templates are others as well, so this does not isolate the backbone.
+# Not that these targets could tell: its AUC differs from SiamRPN's by {{evidence sized open}}. In the table of VOT-2014's eight clips, under {{see real}}, its accuracy is the higher one and its robustness is no better: one pass over eight clips, so a hint and no proof that the boxes fit better and the target is lost no less often. The size is measured now; the place is another matter. SiamRPN++, whose pairs teach size in the same way, is ahead of SiamFC {{evidence lite0-siamfc above}}. Its backbone has seen ImageNet, but its head and its templates are others as well, so this does not isolate the backbone.
 # </details>
 #
 # Is inverting still worth it for a network whose gain is small? SiamRPN++ on the same targets, with gain, bias and rate all chosen on generated clips and training videos:

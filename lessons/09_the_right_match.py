@@ -210,12 +210,12 @@ alt = f"Cells that a global convolution with k = 11 looks at: a square of 11 × 
 plots.show(figure, alt=alt)
 
 # %% [markdown]
-# {{figure large}} Your function's kernel, shown by one bright cell: every case covers a square of 11 × 11. Left, one branch with a single channel between its steps is a column times a row, a matrix of rank 1. Two branches make rank 2. With as many channels between as the kernel has rows, as in SiamConcatRPN's hundreds, the rank is full: then the saving does not narrow which patterns the convolution can look for.
+# {{figure large}} Your function's kernel, shown by one bright cell: every case covers a square of 11 × 11. Left, one branch with a single channel between its steps is a column times a row, a matrix of rank 1. Two branches make rank 2. With as many channels between as the kernel has rows, as in SiamConcatRPN's hundreds, the rank is full: then no single pair of an input and an output channel is held to simple patterns. (All pairs together are: they share the steps between, and with them fewer weights.)
 #
 # ### Exercise 09.3 · The mask guide
 # {{exercise}}
 #
-# To use the exemplar's box, SiamConcatRPN adds it as a mask, 1 inside and 0 outside, which enters the first layer through a separate convolution. The search image gets a mask too: the box of the previous frame. (In training, it is the true box, shifted and resized at random.)
+# To use the exemplar's box, SiamConcatRPN adds it as a mask, 1 inside and 0 outside, which enters the first layer through a separate convolution. The search image gets a mask too: in tracking the box of the previous frame, in training a true box, shifted and resized at random.
 #
 # Write the masks of a batch of boxes. Boxes are not made of whole pixels, and they may reach over the edge of the image. A pixel belongs to the box if its *centre* lies in it; the centre of pixel $i$ is at $i + ½$.
 #
@@ -336,7 +336,7 @@ print(f"IoU with the target / with the mask: {said}")
 #
 # <details><summary>What came of it</summary>
 #
-# Without a shift the two are one box and the curves meet; from there on read which is above. The solid curve falls in any case, since the target is looked for where the mask is. Training showed masks that were off by about a quarter of the target's sides, seldom more.
+# Without a shift the two are one box and the curves meet; from there on read which is above. The solid curve falls in any case, since the target is looked for where the mask is. Training showed masks that were off by a quarter of the target's sides (a standard deviation, along x and along y), and seldom by more than half of them.
 # </details>
 #
 # (The end of this section is a good place to stop.)
@@ -800,7 +800,7 @@ print(f"largest difference to the network's own sum: {(whole - its_own).abs().ma
 #
 # {{part}}
 #
-# Train the heads here and now, next to a SiamFC. All use one backbone that has seen ImageNet and is frozen (of SiamFC, which has no head, its last stage is trained), all see the same generated pairs, and all heads begin at random. **Predict:** which is ahead after so few pairs?
+# Train the heads here and now, next to a SiamFC (`concat` only in the GPU profile). All use one backbone that has seen ImageNet and is frozen (of SiamFC, which has no head, its last stage is trained), all see the same generated pairs, and all heads begin at random. **Predict:** which is ahead after so few pairs?
 
 # %%
 from course_lib.training.brief import train_recipe
@@ -1006,7 +1006,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure aspect}} The aspect ratio found, as a multiple of the true one, against k, the multiple that was marked or seen: medians over the real clips, with the slopes in the titles. For the three heads without a mask *mark* and *mask* are flat, to the last digit. *Penalty* rises: the tracker holds on to the shape that it was given. *Seen* rises less steeply than the dotted line of slope 1: what the heads answer lies between the shape in the image and a shape they are used to.
+# {{figure aspect}} The aspect ratio found, as a multiple of the true one, against k, the multiple that was marked or seen: medians over the real clips; in the titles is the median of the clips' slopes. For the three heads without a mask *mark* and *mask* are flat, to the last digit. *Penalty* rises: the tracker holds on to the shape that it was given. *Seen* rises less steeply than the dotted line of slope 1: what the heads answer lies between the shape in the image and a shape they are used to.
 #
 # <details><summary>What came of it</summary>
 #
@@ -1042,12 +1042,12 @@ print(", ".join(f"step {row['step']}: hits {row['hits']:.2f}" for row in rows))
 # ## What the figures say
 #
 # * **Correlation is a good start, since it has nothing to learn.** With this budget SiamFC is ahead of the up-channel head {{evidence siamfc-upchannel above}} and of the depth-wise one {{evidence siamfc-depthwise above}}: {{see differences}}, {{see budget}}.
-# * **The more a head has to learn before it can match, the further behind it is.** The depth-wise head is ahead of broadcasting {{evidence depthwise-broadcast above}}, and behind the up-channel head {{evidence upchannel-depthwise above}}, see its start in the table: {{see differences}}. That holds for this budget: as published, with many more pairs, broadcasting reaches SiamRPN, .598 and .602 ({{see heads}}). A run ten times as long would decide.
+# * **The more a head has to learn before it can match, the further behind it is.** The depth-wise head is ahead of broadcasting {{evidence depthwise-broadcast above}}, and behind the up-channel head {{evidence upchannel-depthwise above}}, see its start in the table: {{see differences}}. So at this budget; as published, with many more pairs, broadcasting reaches SiamRPN, .598 and .602 ({{see heads}}). A run ten times as long would decide.
 # * **Remark 1 is not borne out: a box can be read from a correlation.** At the right place the up-channel head's boxes are better than the broadcast head's {{evidence fit-upchannel-broadcast above}}; for the depth-wise head, against broadcasting {{evidence fit-depthwise-broadcast open}} and against concatenation {{evidence fit-depthwise-concat open}}, it takes more seeds to decide: {{see fit}}.
-# * **Remark 2 is right of the network, not of the tracker.** Without a mask the shape found does not follow the mark {{evidence mark-without-mask open}}, by construction. With the tracker's penalty it does, for the depth-wise head by a slope of {{evidence penalty-depthwise above}}: {{see aspect}}.
+# * **Remark 2 is right of the network, not of the tracker.** Without a mask the shape found does not follow the mark {{evidence mark-without-mask open}}, by construction. With the tracker's penalty it does, for the depth-wise head by a slope of {{evidence penalty-depthwise above}} (mean over the clips): {{see aspect}}.
 # * **A mask makes the mark visible; using it has to be learned as well.** `concat` is told the marked shape in both images; its slope is {{evidence mask-concat above}}, where 1 would follow: {{see aspect}}.
 # * **Nor do the heads simply measure.** The depth-wise head follows a shape that is seen {{evidence seen-depthwise above}}, but misses a slope of 1 {{evidence unseen-depthwise above}}: {{see aspect}}. So it was with size in lesson 08.
-# * **A mask that says where is followed.** {{see temptation}} shows it on pairs. In tracking the guide is the network's own last answer, so errors are passed on: `concat`, which chooses good boxes on pairs (left in {{see fit}}), is behind even broadcasting {{evidence broadcast-concat above}}, as the report explains it.
+# * **A mask that says where is followed.** {{see temptation}} shows it on pairs. In tracking the guide is the network's own last answer, so errors are passed on: `concat`, which chooses good boxes on pairs (left in {{see fit}}), is behind broadcasting {{evidence broadcast-concat above}}, as the report explains it.
 #
 # So is correlation the right match? For *where*, yes, as long as pairs are few: it knows from the start that a thing looks the same wherever it is. For *how large*, {{see fit}} shows no disadvantage. The shape that was marked it cannot carry: that must come from a mask or the tracker.
 #
@@ -1068,7 +1068,7 @@ progress()
 # 2. The first convolution after broadcasting is linear. What can it do with the exemplar's vector?
 # <details><summary>Answer</summary>
 #
-# Only add a constant to each of its channels, the same at every cell. A product of exemplar and search image, which correlation computes directly, needs the layers and ReLUs that follow.
+# Only add a constant to each of its channels, the same at every cell (but for a padded border). A product of exemplar and search image, which correlation computes directly, needs the layers and ReLUs that follow.
 # </details>
 #
 # 3. Depth-wise correlation keeps the channels separate. Where are they combined?

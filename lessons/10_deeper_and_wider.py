@@ -57,7 +57,7 @@ FieldExplorer(exemplar)
 #
 # <details><summary>What to see</summary>
 #
-# Without padding every layer costs cells; at stride 8 the field covers the whole exemplar after five more kernel steps. With padding the map keeps its size, but the squares extend beyond the edge of the image: those cells look at zeros. As for the gradient, half of it lies in a square much smaller than the field.
+# Without padding each further 3 × 3 layer takes two of the six cells per side: two layers fit, the third leaves none. The field of a last single cell covers the whole exemplar. With padding the map keeps its size, but the squares extend beyond the edge of the image: those cells look at zeros. As for the gradient, half of it lies in a square much smaller than the field.
 # </details>
 #
 # ## A puzzle
@@ -290,7 +290,7 @@ plots.show(figure, alt=words)
 print(said)
 
 # %% [markdown]
-# {{figure overlap}} Take the filled dots of the right panel, stride 8: there the more overlap, the further the peak lies from the target. The largest field puts it {{evidence overlap-alexnet above}} pixels further away than the smallest in AlexNet and {{evidence overlap-resnet above}} in ResNet. But look at the triangles, stride 4: their overlap is the largest of all, and they lie no higher than the dots of the same field, at an overlap of .92 to .93 {{evidence overlap-stride open}}. So it is the *field* that costs, and overlap only where the field makes it. In the slides' own scores, on the left, the squares (stride 16) have the least overlap and, of all without padding, the lowest scores. Field, stride and cells cannot be judged one at a time, which is the third guideline.
+# {{figure overlap}} Take the filled dots of the right panel, stride 8: there, with more overlap, the peak tends to lie further from the target. The largest field puts it {{evidence overlap-alexnet above}} pixels further away than the smallest in AlexNet and {{evidence overlap-resnet above}} in ResNet. But look at the triangles, stride 4: their overlap is the largest of all, and they lie no higher than the dots of the same field, at an overlap of .92 to .93 {{evidence overlap-stride open}}. So in these runs it is the larger *field* that costs, or the larger kernel that makes it; that overlap costs by itself, they do not show. In the slides' own scores, on the left, the squares (stride 16) have the least overlap and, of all without padding, the lowest scores. Field, stride and cells cannot be judged one at a time, which is the third guideline.
 #
 # ### Three numbers, two choices
 #
@@ -330,7 +330,7 @@ plots.show(figure, alt=words)
 print(f"{inside} of SiamDW's six networks have a field of 60 to 80 % of 127 pixels")
 
 # %% [markdown]
-# {{figure joint}} Every published column without padding lies on the line of its stride: choose two of the three numbers, and the third is decided. The larger a dot, the further its published score falls short of the best of its family; the small dots lie in the green band, on the line of stride 8. SiamDW's own networks (stars) were designed for the band. One lies outside: CIResNet-43, at 83 % of the exemplar, with stride 4.
+# {{figure joint}} Every published column without padding lies on the line of its stride: choose two of the three numbers, and the third is decided. The larger a dot, the further its published score falls short of the best of its family; the smallest dot of each family lies in the green band, on the line of stride 8. SiamDW's own networks (stars) were designed for the band. One lies outside: CIResNet-43, at 83 % of the exemplar, with stride 4.
 #
 # How does one get there? SiamDW's recipe: fix the stride, *stack* units until the field leaves the band, then *halve the stride* and go on. A unit with one 3 × 3 convolution adds two cells to the field, and its crop takes one cell off each side.
 
@@ -446,7 +446,7 @@ for r in paper["analysis"]["alexnet"]:
 show_table(rows, "A last kernel after AlexNet's conv4 (field 71, stride 8)")
 
 # %% [markdown]
-# Arithmetic alone matches every column without padding. The two columns with another stride can be matched as well, and with the *same weights* as their twins (see `course_lib/models/twins.py`): for stride 4, remove the stride of the last pooling and dilate the layers after it; for stride 16, give conv4 a stride of two.
+# Arithmetic alone matches every column without padding. The two columns with another stride can be matched as well, each with the *same weights* as a twin of stride 8 (see `course_lib/models/twins.py`). AlexNet's: for stride 4, remove the stride of the last pooling and dilate the layers after it; for stride 16, give conv4 a stride of two.
 #
 # This is a good place to stop: the arithmetic is complete, and padding comes next.
 #
@@ -860,7 +860,7 @@ plots.show(figure, alt=words)
 print("; ".join(said))
 
 # %% [markdown]
-# {{figure behind}} Above the line, the box has moved less than the target; below, more. In the shipped run, over the first 60 frames of all 24 clips, the padded twin's boxes stay behind by {{evidence behind-padded above}} pixels on average; for the unpadded twin's that is open {{evidence behind-unpadded open}}, and the difference between the two, clip by clip, is {{evidence behind above}}. So padding does make a tracker fall behind, but the figures above do not say that it does so by answering "at the centre": a network that finds its target less often also stays where it is more often.
+# {{figure behind}} Above the line, the box has moved less than the target; below, more. In the shipped run, over the first 60 frames of all 24 clips, the padded twin's boxes stay behind by {{evidence behind-padded above}} pixels on average; for the unpadded twin's that is open {{evidence behind-unpadded open}}, and the difference between the two, clip by clip, is {{evidence behind above}}. So this padded twin's tracker does fall behind (one training of each twin), but the figures above do not say that it does so by answering "at the centre": a network that finds its target less often also stays where it is more often.
 #
 # ### The cure that moves the target
 #
@@ -1496,14 +1496,14 @@ plots.show(figure, alt=words)
 print(f"ours: {', '.join(said)}")
 
 # %% [markdown]
-# {{figure published}} Blue and orange are published; the green dots are the course's own networks, on other clips: compare their order, not their values. In the published rows the deeper backbone gains .065 under SiamFC (OTB-2015, VID: .579 to .644) and .029 under SiamRPN (.637 to .666), so the gain is smaller where the tracker is stronger; GOT-10k instead of VID adds .010 more (.654). Published values have no intervals. (Two sources disagree on CIResNet-22W: .674 in the public repository, as here, .664 on the slides.)
+# {{figure published}} Blue and orange are published; the green dots are the course's own networks, on other clips: compare their order, not their values. In the published rows the deeper backbone gains .065 under SiamFC (OTB-2015, VID: .579 to .644) and .029 under SiamRPN (.637 to .666); GOT-10k instead of VID adds .010 more (.654). Published values have no intervals. (Two sources disagree on CIResNet-22W: .674 in the public repository, as here, .664 on the slides.)
 #
 # ## What the figures say
 #
-# * **Padding makes a tracker stay behind** ({{see behind}}): over all generated clips the padded AlexNet twin's boxes stay behind their targets by {{evidence behind above}} px more than the unpadded twin's.
+# * **The padded twin's tracker stays behind** ({{see behind}}): on the generated clips AlexNet's boxes (one training) stay behind by {{evidence behind above}} px more than the unpadded twin's.
 # * **That it learns to answer "at the centre" is not shown** ({{see lag}}, {{see cure}}): on the frozen, padded Lite0, moving targets by ±64 px in training takes away {{evidence lite0-lag above}} px of lag, a small part of a cell, and is worth {{evidence lite0-real open}} in AUC; in the padded twin both are open, {{evidence twin-lag open}} px and {{evidence twin-real open}}. Longer training is the next thing to try.
 # * **What padding costs depends on how the targets move** ({{see claims}}): without it AlexNet's twin gains {{evidence padding-alexnet above}} on the generated clips; on the real ones nothing is decided {{evidence padding-alexnet-real open}}.
-# * **A large field puts the peak further away, overlap alone does not** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
+# * **A large field puts the peak further away; overlap alone is not shown to** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
 # * **Most of the published analysis can be neither confirmed nor refuted with three small seeds** ({{see claims}}), such as what stride 16 costs {{evidence stride16-alexnet open}}. What would decide it: the start from ImageNet that the authors had, or many more seeds.
 # * **A deeper backbone is no gain by itself** ({{see real}}): on the real targets the shipped CIResNet-22 is behind the shipped AlexNet {{evidence cir-shipped below}}, and on equal pairs three seeds leave it open {{evidence cir-pairs open}}. The published gain ({{see published}}) comes with a start from ImageNet.
 #

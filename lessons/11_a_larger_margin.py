@@ -371,7 +371,7 @@ plots.show(figure, alt=words)
 # ### Exercise 11.5 · Places as classes
 # {{exercise}}
 #
-# The pixel-wise loss looks at each cell alone. A softmax lets the cells compete: "*where* is it?" is a question with as many answers as the map has places. One more class, "nowhere", has the cosine $b$: it is the right answer for a pair without a target. With target cells $P$ and all other cells $N$,
+# The pixel-wise loss looks at each cell alone. A softmax lets the cells compete: "*where* is it?" is a question with as many answers as the map has places. One more class, "nowhere", has the cosine $b$: it is the right answer for a pair without a target. With target cells $P$ (label 1) and the others $N$ (label −1; the ring is in neither),
 #
 # $$L = \operatorname*{mean}_{p \in P} -\log \frac{e^{s(c_p - m)}}{e^{s(c_p - m)} + \sum_{n \in N} e^{s c_n} + e^{s b}}, \qquad \text{no target:}\quad L = -\log \frac{e^{s(b - m)}}{e^{s(b - m)} + \sum_{n \in N} e^{s c_n}}.$$
 #
@@ -576,7 +576,7 @@ plots.show(
 print(f"P = 0.9: {listing}")
 
 # %% [markdown]
-# {{figure scale}} The scale that a softmax over the places of a map needs, by how certain it is to become. For $N$ classes that repel each other, CosFace's bound; if all other windows could be opposite to the exemplar, half of that is enough; with the mean cosines of the network above, more than both. The dotted line is the recipe's scale. A network with a smaller difference between its mean cosines than this one is never certain at that scale, margin or not.
+# {{figure scale}} The scale that a softmax over the places of a map needs, by how certain it is to become. For $N$ classes that repel each other, CosFace's bound; if all other windows could be opposite to the exemplar, half of that is enough; with the mean cosines of the network above, more than both. The dotted line is the recipe's scale. The closer the mean cosines of a network lie together, the larger the scale it takes, margin or not.
 #
 # ### Exercise 11.8 · Not at once
 # {{exercise}}
@@ -766,7 +766,7 @@ show_table(tried["runs"], "Tried on the way", heads, ".2f")
 print(tried["about"])
 
 # %% [markdown]
-# *Spread* is the standard deviation of the background's cosines, *lead* the median lead. As the margin of the pixel-wise loss grew, spread and failures rose in this table, as {{see pull}} lets one expect, even on the pairs it was trained on. These are single runs, so they prove nothing; they are why the recipe has the softmax, a margin of 0.2 and a small circle of target cells. The comparison that counts is the long run's, in {{see switches}}.
+# *Spread* is the standard deviation of the background's cosines, *lead* the median lead. As the margin of the pixel-wise loss grew, spread and failures rose in this table, as {{see pull}} lets one expect, and the lead fell, even on the pairs it was trained on. These are single runs, so they prove nothing; they are why the recipe has the softmax, a margin of 0.2 and a small circle of target cells. The comparison that counts is the long run's, in {{see switches}}.
 #
 # **A good place to stop.** The map is trained. Next: what a tracker does with it.
 #
@@ -1223,7 +1223,7 @@ for ax, (title, scores) in zip(axes[0], titles, strict=True):
 plots.show(figure, alt=f"EAO in order of rank. {'. '.join(told)}.")
 
 # %% [markdown]
-# {{figure ranking}} VOT's ranking plot, laid on its side. Left, as published: the four rows of the slides under the real-time rule (red), and trackers of lessons 09 and 10 on the same clips without a clock (grey; from their authors' tables and READMEs). The slides' tracker with nothing switched on stands where the public SiamRPN++ stands, at .287; each switch moves it up. Right, ours on the VOT-2014 clips, means as large dots, single seeds as small ones: the seeds of one row are as far apart as the rows.
+# {{figure ranking}} VOT's ranking plot, laid on its side. Left, as published: the four rows of the slides under the real-time rule (red), and other trackers on the same clips without a clock, among them SiamRPN++ (lesson 09) and SiamDW (lesson 10) (grey; from their authors' tables and READMEs). The slides' tracker with nothing switched on stands where the public SiamRPN++ stands, at .287; each switch moves it up. Right, ours on the VOT-2014 clips, means as large dots, single seeds as small ones: the seeds of one row are as far apart as the rows.
 #
 # So a rank is not yet a finding. What each switch changes, clip by clip and with an interval:
 
@@ -1534,7 +1534,7 @@ if all("auc_by_clip" in r["plain"] for r in runs):  # one pass, without restarts
     show_table(areas, "One pass over all real clips: the change of AUC", first="change")
 
 # %% [markdown]
-# VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; their network was trained on millions of pairs and ours on thousands; their clips are others; and they report no spread. Seeds alone moved the failures of *one* arm on VOT-2014 by as much as the slides' whole effect, as the small dots of {{see ranking}} show.
+# VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on a few thousand; their clips are others; and they report no spread. Seeds alone moved the failures of *one* arm on VOT-2014 by as much as the slides' whole effect, as the small dots of {{see ranking}} show.
 #
 # ## An open task
 #

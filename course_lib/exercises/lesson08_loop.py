@@ -44,13 +44,13 @@ def _loop(step: Callable) -> Callable:
     "size.loop",
     reference=follow_size,
     mistakes={
-        "the response takes log q; you give it q": _loop(
+        "`answer` takes log q; you give it q": _loop(
             lambda q, answer, rate, start: (1 - rate) * q + rate * np.exp(answer(q))
         ),
-        "the response is a logarithm; the size found is its exponential": _loop(
+        "`answer` returns a logarithm; the size found is its exponential": _loop(
             lambda q, answer, rate, start: (1 - rate) * q + rate * answer(np.log(q))
         ),
-        "the size found is the true one times exp(response), not the believed one": _loop(
+        "the size found is exp(answer(log q)) times the true one, not times the believed one": _loop(
             lambda q, answer, rate, start: (1 - rate) * q + rate * q * np.exp(answer(np.log(q)))
         ),
         "your size jumps to the one found; it moves there by the rate": _loop(

@@ -37,6 +37,17 @@ def _pooled(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tuple[flo
     return tuple(np.polyfit(x[seen], logs[seen], 1))
 
 
+def _line_per_frame(average: Callable) -> Callable:
+    """A mistake: gain and bias frame by frame, over what was seen, and then their `average`."""
+
+    def fitted(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tuple[float, float]:
+        x, rows = np.log(factors), [row for row in logs if np.isfinite(row).sum() > 1]
+        lines = [np.polyfit(x[np.isfinite(r)], r[np.isfinite(r)], 1) for r in rows]
+        return tuple(average(lines, axis=0))
+
+    return fitted
+
+
 def _with_zeros(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tuple[float, float]:
     return right(np.nan_to_num(logs), factors)
 
@@ -92,6 +103,10 @@ def _at_true_size(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tup
         "first the median over the frames of each q, then the line; you fit all frames at once": (
             _pooled
         ),
+        "first the median over the frames of each q, then one line; you fit a line to each frame": [
+            _line_per_frame(np.nanmedian),
+            _line_per_frame(np.nanmean),
+        ],
         "your line is forced through the origin; its height there is the bias": _through_origin,
         "the line goes through all medians; yours only through the first and the last": _ends,
         "the bias is the height of the line at log q = 0; yours is the median measured there": (

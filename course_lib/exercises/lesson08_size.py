@@ -26,6 +26,16 @@ def _undone(change: Callable) -> Callable:
     return undone
 
 
+def _undone_whole(change: Callable) -> Callable:
+    """A mistake in the logarithm of the factor on the box found: (r, gain, bias), r not limited."""
+
+    def undone(right: Callable, found, believed, gain: float, bias: float) -> np.ndarray:
+        r = math.log(context_side(np.asarray(found)) / context_side(np.asarray(believed)))
+        return np.asarray(found) * math.exp(change(r, gain, bias))
+
+    return undone
+
+
 def _ratio(ratio: Callable) -> Callable:
     """A mistake in r: (found, believed) → found / believed as one number."""
 
@@ -113,6 +123,13 @@ def true_size(found: np.ndarray, believed: np.ndarray, gain: float, bias: float)
                 )
                 - r
             )
+        ),
+        "δ is limited before the bias is subtracted; you limit δ − b": _undone_whole(
+            lambda r, g, b: np.clip(r - b, -0.5, 0.5) / (1 - g) - r
+        ),
+        "the box found has its own padded size, however far δ is limited: the factor that leads "
+        "from it to the size wanted takes δ as it was": _undone_whole(
+            lambda r, g, b: (np.clip(r, -0.5, 0.5) - b) / (1 - g) - np.clip(r, -0.5, 0.5)
         ),
         "only growth is limited by yours; δ is limited on both sides": _ratio(
             lambda found, believed: max(

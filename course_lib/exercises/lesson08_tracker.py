@@ -11,11 +11,13 @@ from course_lib.exercises.core import check
 from course_lib.exercises.siamrpn_steps import (
     blend,
     context,
+    corner_inside,
     cut_off,
     learned,
     limited_to,
     penalised_with,
     ranked_with,
+    size_too_old,
     smoothed_by,
     with_steps,
 )
@@ -125,6 +127,12 @@ from course_lib.trackers import siamrpn
             with_steps(side=lambda t: round(context(t.size) * SEARCH / EXEMPLAR)),
             with_steps(exemplar=lambda box: round(context(box[2:]))),
         ],
+        "your box has the size of the frame before: smooth the size first, then return it": (
+            size_too_old()
+        ),
+        "the centre is kept inside the frame; yours keeps the corner of the proposal inside": (
+            with_steps(found=lambda t, box: corner_inside(t.window.box_to_frame(box)))
+        ),
         "your box is cut off at the frame; only its centre has to stay inside": with_steps(
             returned=lambda centre, size, found: cut_off(centre - size / 2, centre + size / 2)
         ),

@@ -96,6 +96,10 @@ def _one_branch(right, x, a, b, c, d, between=lambda y: y):
         "half the kernel, so that it keeps its size": (
             lambda right, *given: _branches(*given, padding=0)
         ),
+        "your map has grown to ({shape[2]}, {shape[3]}) from ({0.shape[2]}, {0.shape[3]}): a k × 1 "
+        "kernel is long along one axis, so pad along that one only": (
+            lambda right, x, a, *kernels: _branches(x, a, *kernels, padding=a.shape[2] // 2)
+        ),
         "one of the two branches is missing; one alone covers k × k too, but only with "
         "products of its two lines": [
             lambda right, x, a, b, c, d: right(x, 0 * a, b, c, d),

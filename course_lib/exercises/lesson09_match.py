@@ -61,6 +61,11 @@ STOPS = {
             lambda right, z, x: right(z, x).transpose(0, 1).reshape(right(z, x).shape),
             lambda right, z, x: right(z, x).transpose(0, 1),
         ],
+        "z and x are folded in different orders: pair by pair, and within it channel by channel, in "
+        "both": [
+            lambda right, z, x: right(z, x.transpose(0, 1).reshape(x.shape)),
+            lambda right, z, x: right(z.transpose(0, 1).reshape(z.shape), x),
+        ],
         "the first exemplar slid over every search image; each has its own": (
             lambda right, z, x: right(z[:1].expand_as(z), x)
         ),

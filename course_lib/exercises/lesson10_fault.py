@@ -148,8 +148,8 @@ def examine_fault(answer, rng) -> None:
         network = Seen(share, rng.uniform(3, 9, (3, 2)) * [1, -1])
         answer.compare(
             (network, wide, distance),
-            "the lags",
-            lambda raw: as_array(raw, (3,), "the lags"),
+            "your tensor of lags",
+            lambda raw: as_array(raw, (3,), "your tensor of lags"),
             tolerance=1e-4,
             otherwise=partial(_in_words, distance),
         )

@@ -64,6 +64,12 @@ def _last_first(layers, first=3, second=4):
     _with_relu(layers[-1])
 
 
+def _last_all(layers, first=3, second=4):
+    """No unit after the CIR-D unit has a ReLU."""
+    for unit in layers[5 + first + 2 :]:
+        _without_relu(unit)
+
+
 def _without_stem(layers, *inputs):
     """A stem without padding and crop."""
     layers[0].padding, layers[3] = (0, 0), nn.Identity()
@@ -126,6 +132,7 @@ CIR_D = 100  # the place of the unit before the second pooling
         ],
         "{name}: only the very last unit ends without a ReLU": [
             relaid(_last_first),
+            relaid(_last_all),
             relaid(
                 lambda layers, *inputs: [_without_relu(c) for c in layers if isinstance(c, CIR)]
             ),

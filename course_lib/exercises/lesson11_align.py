@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.ops import roi_align
 
 from course_lib.exercises.compare import as_tensor
 from course_lib.exercises.core import check
@@ -157,6 +158,13 @@ def _whole(features, square):
         "your grid runs over the centres of the outermost cells and `grid_sample` takes it over "
         "the map's edges, or the other way round: −1 and 1 are centres with align_corners=True, "
         "edges without": [_grid(False, False), _grid(True, True)],
+        "one sample for each part, at its centre; yours takes the mean of several, as `roi_align` "
+        "does without sampling_ratio=1": [
+            lambda right, features, square, cells: roi_align(features, [square[None]], cells),
+            lambda right, features, square, cells: roi_align(
+                features, [square[None]], cells, aligned=True
+            ),
+        ],
         "your interpolation is bicubic; it should be bilinear": _grid(True, False, "bicubic"),
     },
     others={

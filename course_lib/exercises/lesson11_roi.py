@@ -68,6 +68,11 @@ def _sized(cells_of):
         "your corners are in the wrong order: the upper left one first": (
             lambda right, *given: right(*given)[[2, 3, 0, 1]]
         ),
+        "the square is in cells of the map; the side of yours is in pixels": (
+            lambda right, centre, ratio, first, stride, cells: right(
+                centre, ratio * stride, first, stride, cells
+            )
+        ),
         "{about}: half the side lies on each side of the centre; yours has a side of "
         "2 · ratio · cells": _sized(lambda ratio, cells: 2 * ratio * cells),
         "{about}: half the side lies on each side of the centre; yours has the centre as a "

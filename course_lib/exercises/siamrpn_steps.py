@@ -125,6 +125,25 @@ def cut_off(low: np.ndarray, high: np.ndarray) -> list[float]:
     return [*low, *(high - low)]
 
 
+def corner_inside(box: np.ndarray) -> np.ndarray:
+    """A box (4,) whose upper left corner is kept inside a frame of the clips' size."""
+    return np.concatenate([np.clip(box[:2], 0, FRAME), box[2:]])
+
+
+def size_too_old() -> Callable:
+    """A mistake: the box returned has the size from before the smoothing."""
+    kept = {}
+
+    def smooth(last: np.ndarray, found: np.ndarray, fraction: float) -> np.ndarray:
+        kept["last"] = last
+        return blend(last, found, fraction)
+
+    return with_steps(
+        smooth=smooth,
+        returned=lambda centre, size, found: [*(centre - kept["last"] / 2), *kept["last"]],
+    )
+
+
 FRAME = np.array([WIDTH, HEIGHT])
 RIGHT = {
     "start": lambda box: box[:2] + box[2:] / 2,
