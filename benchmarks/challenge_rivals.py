@@ -19,7 +19,7 @@ def main() -> None:
     options = options_of(__doc__).parse_args()
     with one_thread():
         found = {
-            name: mean_iou([run(exact_tracker(name), clip) for clip in hidden_sequences()])
+            name: mean_iou([run(exact_tracker(name), sequence) for sequence in hidden_sequences()])
             for name in RIVALS
         }
     for name, value in found.items():

@@ -19,7 +19,7 @@ from course_lib.evaluation.intervals import Interval
 Run = Mapping[str, Any]  # "arm", "seed", and "clips": group → clip → score
 
 
-def by_clip(runs: Iterable[Run], arm: str, group: str) -> np.ndarray:
+def by_sequence(runs: Iterable[Run], arm: str, group: str) -> np.ndarray:
     """Scores (seeds, clips) of an arm, clips in the order of their names; (0, 0) without a run.
 
     Args:
@@ -36,7 +36,7 @@ def spread_of_seeds(runs: Iterable[Run], group: str) -> tuple[float, int]:
     """The variance of a run's mean over clips from seed to seed, of all arms together, and its
     degrees of freedom; infinite while no arm has two seeds."""
     runs = list(runs)
-    means = [by_clip(runs, arm, group).mean(1) for arm in {r["arm"] for r in runs}]
+    means = [by_sequence(runs, arm, group).mean(1) for arm in {r["arm"] for r in runs}]
     freedom = sum(len(of) - 1 for of in means)
     squares = sum(float(((of - of.mean()) ** 2).sum()) for of in means)
     return (squares / freedom, freedom) if freedom else (math.inf, 1)
@@ -52,15 +52,15 @@ def arm_difference(runs: Iterable[Run], arm: str, other: str, group: str) -> Int
         group: of clips.
     """
     runs = list(runs)
-    mine, theirs = by_clip(runs, arm, group), by_clip(runs, other, group)
+    mine, theirs = by_sequence(runs, arm, group), by_sequence(runs, other, group)
     if not (mine.size and theirs.size):
         return None
     apart = mine.mean(0) - theirs.mean(0)  # (clips,)
-    clips, (variance, freedom) = len(apart), spread_of_seeds(runs, group)
-    if math.isinf(variance) or clips < 2:
-        return Interval(float(apart.mean()), math.inf, clips)
+    count, (variance, freedom) = len(apart), spread_of_seeds(runs, group)
+    if math.isinf(variance) or count < 2:
+        return Interval(float(apart.mean()), math.inf, count)
     sources = [
-        (float(np.var(apart, ddof=1)) / clips, clips - 1),
+        (float(np.var(apart, ddof=1)) / count, count - 1),
         (variance * (1 / len(mine) + 1 / len(theirs)), freedom),
     ]
-    return Interval.of_sources(float(apart.mean()), sources, clips)
+    return Interval.of_sources(float(apart.mean()), sources, count)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from course_lib.evaluation.arms import arm_difference, by_clip, spread_of_seeds
+from course_lib.evaluation.arms import arm_difference, by_sequence, spread_of_seeds
 
 
 def runs_of(scores: dict[str, list[list[float]]]) -> list[dict]:
@@ -24,7 +24,7 @@ def test_seeds_of_all_arms_give_the_spread():
     """Means .5 and .7, .2 and .2: squares .02 and 0 about them, two degrees of freedom."""
     runs = runs_of({"a": [[0.4, 0.6], [0.6, 0.8]], "b": [[0.1, 0.3], [0.3, 0.1]]})
     assert spread_of_seeds(runs, "g") == (pytest.approx(0.01), 2)
-    assert by_clip(runs, "b", "g").tolist() == [[0.1, 0.3], [0.3, 0.1]]
+    assert by_sequence(runs, "b", "g").tolist() == [[0.1, 0.3], [0.3, 0.1]]
 
 
 def test_a_difference_adds_what_clips_and_seeds_do():
