@@ -826,7 +826,7 @@ print(
 print(measured_words(pairs))
 
 # %% [markdown]
-# {{figure offsets}} Above the line the offsets improve on the anchor, below it they spoil it. Orange circles are the half of the pairs whose target is furthest from an anchor's size, either way; the intervals of both halves are in the legend. Where the anchor fits badly the offsets gain {{evidence offsets-far above}}; where it fits already they lose {{evidence offsets-near below}}; over all pairs the two cancel out {{evidence offsets open}}. A network that hardly moves its anchors says "about as large as I was told": remember it in lesson 08, where it is told its own last answer. It can be taught otherwise: `siamrpn-sized` has the same layers, and pairs whose targets are up to 1.6 times too large or too small; on *its* held-out pairs the offsets gain {{evidence offsets-sized above}}.
+# {{figure offsets}} Above the line the offsets improve on the anchor, below it they spoil it. Orange circles are the half of the pairs whose target is furthest from an anchor's size, either way; the intervals of both halves are in the legend. Where the anchor fits badly the offsets gain {{evidence offsets-far above}}; where it fits already they lose {{evidence offsets-near below}}; over all pairs the two cancel out {{evidence offsets open}}. A network that hardly moves its anchors says "about as large as I was told": remember it in lesson 08, where it is told its own last answer. It can be taught otherwise: `siamrpn-sized` has the same layers, a longer training, and pairs whose targets are up to 1.6 times too large or too small; on *its* held-out pairs, which the best anchors fit less well, the offsets gain {{evidence offsets-sized above}}.
 #
 # ### Find the fault
 #
@@ -1049,7 +1049,7 @@ for high, any_size in ((0.5, False), (0.6, True)):
 #
 # * With `high` at 0.6 more pairs are left without a positive than at 0.5, {{see thresholds}} {{evidence no-positive above}}, and than by place and shape alone {{evidence any-size above}}; in all of these the target is small beside an anchor. Which way trains the more accurate network is not measured here.
 # * The offsets of the shipped SiamRPN improve on the best anchor where the target's size is far from the anchors', {{see offsets}} {{evidence offsets-far above}}, and make it worse where it is near {{evidence offsets-near below}}.
-# * Over all held-out pairs the offsets are worth nothing that can be told from 0: {{see offsets}} {{evidence offsets open}}. With pairs that teach size they are worth something {{evidence offsets-sized above}}.
+# * Over all held-out pairs the offsets are worth nothing that can be told from 0: {{see offsets}} {{evidence offsets open}}. Those of `siamrpn-sized`, trained longer and on pairs of more sizes, are worth something on held-out pairs of that kind {{evidence offsets-sized above}}.
 # * The most probable box overlaps the target less than the one from the best anchor: {{see validation}} and the lines under {{see offsets}} {{evidence choice below}}. So the choice among the anchors costs this network more than its offsets do.
 # * The box of the guided network is better than the jittered guide that it was given: {{see validation}} {{evidence guide above}}. Whether it finds the target or merely tidies up the guide is a question for lesson 09.
 # * On the 22 real targets the shipped SiamRPN is behind the shipped SiamFC: {{see shapes}} {{evidence siamrpn-siamfc below}}.
