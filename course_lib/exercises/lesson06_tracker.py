@@ -191,6 +191,9 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
         ),
     },
     others={
+        "changes the box that `init` was given": steps.changed(
+            init=steps.sized_by_view, resize=steps.resized_in_place
+        ),
         "two of your trackers": steps.shared("z"),
         "starts it on another": steps.kept_from_first("z"),
     },
