@@ -230,7 +230,7 @@ plots.show(
 # | conv4 + BN + ReLU | 3 | 1 | 384 | 2 groups |
 # | conv5 | 3 | 1 | 256 | 2 groups, no BN, no ReLU |
 #
-# Copies of this table often contain errors. One in circulation prints 192, 192 and 128 for the channels of conv3, conv4 and conv5: those are channels *per group*. Another has its sizes shifted up by a row. Arithmetic finds
+# Copies of this table often contain errors. One in circulation prints 192, 192 and 128 for the channels of conv3, conv4 and conv5: those are channels *per group* (conv3's, too, go to the two groups of conv4). Another has its sizes shifted up by a row. Arithmetic finds
 # such errors.
 #
 # ### Exercise 04.3 · Output size
@@ -675,6 +675,7 @@ plots.show(
 # %% [markdown]
 # {{figure fault}} Two responses of the trained network to the same pair, in the same colours. Nothing but the company has changed, and the values have.
 #
+# ### Exercise 04.9 · Each image as if alone
 # {{exercise}}
 #
 # Find out why, and write `embed(network, images)`: features of each image that do not depend on the others, without a gradient. Leave the network as you found it, because lesson 05 will call such a function in the middle of a training.
@@ -988,7 +989,7 @@ progress()
 #
 # * **Labels for 17 cells in training.** Training uses search images of 239 pixels, so the response has 15 × 15 cells.
 # * **Images scaled to 0 … 1.** This network's weights expect 0 … 255.
-# * **Channels per group.** A table that prints 192 for conv3 means two groups of 192.
+# * **Channels per group.** A table that prints 192 for conv4 means two groups of 192.
 # * **Training mode by accident.** A new `nn.Module` is in training mode, and so is one whose weights were just filled in; its batch norms then look at the batch.
 # * **Half a pixel.** A crop whose first pixel is centred on the square's corner is shifted by half a pixel, in every frame, in the same direction.
 #

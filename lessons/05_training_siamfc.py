@@ -96,7 +96,7 @@ plots.show(
 #
 # <details><summary>What to see</summary>
 #
-# It starts at $\log 2$, where every response is close to 0, and falls slowly. Most peaks are in the right place long before that: filters with random weights already match what looks exactly alike. So the fraction of hits says little about so short a run; what is learned is to match what does *not* look alike.
+# It starts close to $\log 2$ and falls slowly. Most peaks are in the right place long before that: filters with random weights already match what looks exactly alike. So the fraction of hits says little about so short a run; what is learned is to match what does *not* look alike.
 # </details>
 #
 # That was the whole lesson in a minute; now piece by piece.
@@ -506,7 +506,7 @@ def go_on(network, optimiser, rates, first=0, seed=1, clip_norm=10.0, source=sou
 
 
 # %% [markdown]
-# **Predict:** at a learning rate of 0.05 the gradient's norm mostly lies between 0.3 and 1. On how many batches does clipping at 10, SiamFC's usual value, do anything? And at a rate a hundred times as high: what does clipping save, and what does it not?
+# **Predict:** at a learning rate of 0.05 the gradient's norm mostly lies between 0.3 and 1. On how many batches does clipping at 10, the limit in SiamDW's code for training SiamFC, do anything? And at a rate a hundred times as high: what does clipping save, and what does it not?
 
 # %%
 steps = by_profile(smoke=10, laptop=40, gpu=100)
@@ -980,7 +980,7 @@ show_table(
 print("the paper's numbers:", paper["source"])
 
 # %% [markdown]
-# Two seeds make a wide interval (Student's quantile for two values is 12.7, not 1.96), and still two steps are told apart from none by it: the rise from 8 to 32 %, *and the fall from 32 to 64 %*. More data made this tracker worse, and not by the luck of a seed.
+# Two seeds make a wide interval (Student's quantile for two values is 12.7, not 1.96), and still two steps are told apart from none by it: the rise from 8 to 32 %, *and the fall from 32 to 64 %*. With more data this tracker became worse, by more than the seeds explain.
 #
 # What the intervals do not cover is the luck of everything else that both seeds share. Each set of videos was drawn once. The benchmark has 22 targets, and one that is lost moves the mean AUC by two hundredths or more. All runs have the same small number of steps, and a larger set may need more of them. And the scales differ: the course's whole training set, 18 videos and a few hundred photographs, is smaller than the paper's 2 %. To decide between these, one would draw several sets of each size.
 #

@@ -363,7 +363,7 @@ plots.show(
 # ### Exercise 06.7 · The whole tracker
 # {{exercise}}
 #
-# Put it together: write `init` and `update`. The network is given: `runtime.features(crops)` returns the features of crops (N, S, S, 3), and `runtime.respond(z, crops)` the responses (N, 17, 17) of exemplar features `z` on search crops (N, 255, 255, 3). A `CropWindow(cx, cy, side, size)` cuts its crop (`.cut(frame, colour)`) and maps points of the crop back to the frame (`.to_frame(points)`); the centre of a 255-pixel crop is the point (127.5, 127.5). The window to mix in is `hann`, from the cell above.
+# Put it together: write `init` and `update`. The network is given: `runtime.features(crops)` returns the features of crops (N, S, S, 3), and `runtime.respond(z, crops)` the responses (N, 17, 17) of exemplar features `z` on search crops (N, 255, 255, 3). A `CropWindow(cx, cy, side, size)` cuts its crop (`.cut(frame, colour)`) and maps points of the crop back to the frame (`.to_frame(points)`); the centre of a 255-pixel crop is the point (127.5, 127.5). `context_side(size)`, from the course, returns $s_z$ (lesson 04) of a *size*, an array (2,) of width and height. The window to mix in is `hann`, from the cell above.
 #
 # The five settings are attributes of the class. Take them from `self`, since later cells set others. Whatever else the tracker keeps belongs on `self` too: two trackers may run side by side, and `init` may start one again, on another target. What lies beyond a frame has the first frame's mean colour, in the exemplar and in every later crop.
 #
@@ -445,7 +445,7 @@ print("; ".join(said))
 # %% [markdown]
 # {{figure}} Solid is the true box, dashed your tracker's, with the IoU of each frame in its title. Your box keeps the shape it had in frame 0, whatever the target does: SiamFC has one size, not a width and a height. Lesson 07 mends that.
 #
-# One pass over all clips, for this and all later figures, with the course's own tracker beside yours on every fourth of them:
+# One pass over all clips, for this and all later figures, with the course's own tracker beside yours on some of them:
 
 # %%
 every = sequences.loaded(by_profile(smoke=12, laptop=1, gpu=1), length)

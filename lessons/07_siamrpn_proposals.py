@@ -396,7 +396,7 @@ print("\n".join(said))
 #
 # <details><summary>What came of it</summary>
 #
-# Those whose target is much smaller or larger than an anchor: in the middle of the left panel no dot is below 0.6. The share of pairs without a positive at 0.6 exceeds that at 0.5, {{evidence no-positive above}}, and that by place and shape, {{evidence any-size above}}. Such a pair still teaches what is background, but nothing about the box of its target.
+# Those whose target is much smaller than an anchor: every dot below 0.6 is at the left end of the left panel. (Much larger targets hardly occur in these pairs.) The share of pairs without a positive at 0.6 exceeds that at 0.5, {{evidence no-positive above}}, and that by place and shape, {{evidence any-size above}}. Such a pair still teaches what is background, but nothing about the box of its target.
 # </details>
 #
 # A tracker whose size is off by a third sees just such search images, so they should be asked about in training. Why not 0.5, then? It wins pairs back with boxes that fit loosely in place and shape too; the second way keeps the paper's 0.6 for these, and is silent about size alone, which the offsets are for. So the recipe of this lesson and `recipes/train_siamrpn_sized.yaml` have `high: 0.6, any_size: true`; lesson 08 tells what it does for a tracker. Which way trains the better network is no question of counting: {{see thresholds}} cannot say, and the open task below asks.
@@ -605,7 +605,7 @@ plots.show(figure, alt=words)
 plots.show(*siamrpn_diagram())
 
 # %% [markdown]
-# {{figure siamrpn}} The whole network. $\varphi$ is the AlexNet of lesson 04, with the same weights for both images; blue is the exemplar's path, orange the search image's. Four convolutions without padding follow, two for each branch. Those of the exemplar are *up-channel*: 256 channels become 256 · 10 and 256 · 20, read as 10 and 20 kernels. The maps that come out, in green, are 17 × 17 like SiamFC's, with $2k$ and $4k$ numbers in each cell. The last convolution, 1 × 1, lets the four offsets be scaled after the comparison.
+# {{figure siamrpn}} The whole network. $\varphi$ is the AlexNet of lesson 04 (without groups, and with a batch norm after conv5 too), with the same weights for both images; blue is the exemplar's path, orange the search image's. Four convolutions without padding follow, two for each branch. Those of the exemplar are *up-channel*: 256 channels become 256 · 10 and 256 · 20, read as 10 and 20 kernels. The maps that come out, in green, are 17 × 17 like SiamFC's, with $2k$ and $4k$ numbers in each cell. The last convolution, 1 × 1, lets the four offsets be scaled after the comparison.
 #
 # ### Exercise 07.9 · Every pair its own layer
 # {{exercise}}
@@ -826,7 +826,7 @@ print(
 print(measured_words(pairs))
 
 # %% [markdown]
-# {{figure offsets}} Above the line the offsets improve on the anchor, below it they spoil it. Orange circles are the half of the pairs whose target is furthest from an anchor's size, either way; the intervals of both halves are in the legend. Where the anchor fits badly the offsets gain {{evidence offsets-far above}}; where it fits already they lose {{evidence offsets-near below}}; over all pairs the two cancel out {{evidence offsets open}}. A network that hardly moves its anchors says "about as large as I was told": remember it in lesson 08, where it is told its own last answer. It can be taught otherwise: `siamrpn-sized` has the same layers, and pairs whose targets are up to 1.6 times too large or too small; on *its* held-out pairs the offsets gain {{evidence offsets-sized above}}.
+# {{figure offsets}} Above the line the offsets improve on the anchor, below it they spoil it. Orange circles are the half of the pairs whose target is furthest from an anchor's size, either way; the intervals of both halves are in the legend. Where the anchor fits badly the offsets gain {{evidence offsets-far above}}; where it fits already they lose {{evidence offsets-near below}}; over all pairs the two cancel out {{evidence offsets open}}. A network that hardly moves its anchors says "about as large as I was told": remember it in lesson 08, where it is told its own last answer. It can be taught otherwise: `siamrpn-sized` has the same layers, a longer training, and pairs whose targets are up to 1.6 times too large or too small; on *its* held-out pairs, which the best anchors fit less well, the offsets gain {{evidence offsets-sized above}}.
 #
 # ### Find the fault
 #
@@ -883,7 +883,7 @@ def place_figure(place, whose):
 plots.show(*place_figure(their_anchors, "their anchors"))
 
 # %% [markdown]
-# {{figure symptom}} Each dot is a held-out pair: how far to the right and how far down the centre of the box is from the target's. A network without a bias scatters around the crossing of the two lines. This one misses to one side, in both directions. It is the same network as in {{see validation}}.
+# {{figure symptom}} Each dot is a held-out pair: how far to the right and how far down the centre of the box is from the target's. A network without a bias scatters around the crossing of the two lines. This one misses to one side, along x and along y. It is the same network as in {{see validation}}.
 #
 # ### Exercise 07.10 · The mended anchors
 # {{exercise}}
@@ -1047,13 +1047,13 @@ for high, any_size in ((0.5, False), (0.6, True)):
 #
 # ## What the figures say
 #
-# * With `high` at 0.6 more pairs are left without a positive than at 0.5, {{see thresholds}} {{evidence no-positive above}}, and than by place and shape alone {{evidence any-size above}}; they are those whose targets are far from an anchor's size. Which way trains the more accurate network is not measured here.
+# * With `high` at 0.6 more pairs are left without a positive than at 0.5, {{see thresholds}} {{evidence no-positive above}}, and than by place and shape alone {{evidence any-size above}}; in all of these the target is small beside an anchor. Which way trains the more accurate network is not measured here.
 # * The offsets of the shipped SiamRPN improve on the best anchor where the target's size is far from the anchors', {{see offsets}} {{evidence offsets-far above}}, and make it worse where it is near {{evidence offsets-near below}}.
-# * Over all held-out pairs the offsets are worth nothing that can be told from 0: {{see offsets}} {{evidence offsets open}}. With pairs that teach size they are worth something {{evidence offsets-sized above}}.
+# * Over all held-out pairs the offsets are worth nothing that can be told from 0: {{see offsets}} {{evidence offsets open}}. Those of `siamrpn-sized`, trained longer and on pairs of more sizes, are worth something on held-out pairs of that kind {{evidence offsets-sized above}}.
 # * The most probable box overlaps the target less than the one from the best anchor: {{see validation}} and the lines under {{see offsets}} {{evidence choice below}}. So the choice among the anchors costs this network more than its offsets do.
 # * The box of the guided network is better than the jittered guide that it was given: {{see validation}} {{evidence guide above}}. Whether it finds the target or merely tidies up the guide is a question for lesson 09.
 # * On the 22 real targets the shipped SiamRPN is behind the shipped SiamFC: {{see shapes}} {{evidence siamrpn-siamfc below}}.
-# * Whether the gap is another one where shapes change stays open: {{see shapes}} {{evidence shape-gap open}}. With the spread of these targets it would take about four times as many clips to see a difference of that size.
+# * Whether the gap is another one where shapes change stays open: {{see shapes}} {{evidence shape-gap open}}. With the spread of these targets it would take about two and a half times as many clips to see a difference of that size with a probability of 80 %.
 #
 # ## Where you stand
 
@@ -1087,10 +1087,10 @@ progress()
 # Many pairs have fewer than 16 positives; 48 negatives would outweigh them.
 # </details>
 #
-# 5. From lesson 05: a pair shows two different objects. Which anchors count under DaSiamRPN's rule?
+# 5. From lesson 05: a pair shows two different objects. Which of its anchors would you let count, and as what?
 # <details><summary>Answer</summary>
 #
-# Those in the 7 × 7 cells around the wrong object, as negatives. It looks like a target but is not one: these are the most instructive negatives there are.
+# No anchor is a positive. DaSiamRPN's rule, which the course follows: those in the 7 × 7 cells around the wrong object count, as negatives, and no others. It looks like a target but is not one: a hard negative.
 # </details>
 #
 # ## Classic mistakes

@@ -181,6 +181,10 @@ STEPS, LAST = np.s_[:, :2], np.s_[:, 2]  # of a map: its steps, and where it sen
         "your rows run upwards: in a frame, as in a crop, row numbers grow downwards": (
             lambda right, *given: right(*given) * [[1, 1, 1], [1, -1, 1]]
         ),
+        "`left` and its counterpart for the row are missing: your crop begins in the frame's corner": [
+            _placed(lambda c, side, step: 0.5 * step - 0.5),
+            _placed(lambda c, side, step: 0.0),
+        ],
         "your crop begins at the target's centre; its corner is half a side up and left of it": [
             _placed(lambda c, side, step: c + 0.5 * step - 0.5),
             _placed(lambda c, side, step: c),

@@ -39,6 +39,9 @@ def _of_cells(loss):
             lambda right, v, y: F.softplus(-y * v).mean(),
             lambda right, v, y: F.softplus(-y * v).sum((-2, -1)).mean(),
         ],
+        "you divide both classes by the number of all cells; N₊ and N₋ are those of each class": (
+            _counted(lambda p, n: (p[0].numel(), p[0].numel()))
+        ),
         "your weights do not follow the labels: count N₊ and N₋ in each map": [
             _counted(lambda p, n: (13, 212)),
             _counted(lambda p, n: (13, 276)),

@@ -107,6 +107,7 @@ def _in_a_disc(rng, shift):
         "by whole crop pixels": _spread(
             lambda rng, shift: rng.integers(-int(shift), int(shift) + 1, 2)
         ),
+        "you draw whole numbers": _spread(lambda rng, shift: rng.integers(-shift, shift, 2)),
         "whole frame pixels": lambda right, rng, box, shift, scale: (
             box[:2] + box[2:] / 2 + np.rint(rng.uniform(-shift, shift, 2) / scale)
         ),
@@ -122,12 +123,20 @@ def examine_shift(answer, rng) -> None:
     """Centre of a search window, shifted from the target's."""
     read = partial(as_array, shape=(2,), what="the point")
     for box in ([-14.3, 9.8, 23.5, 12.7], [*rng.uniform(20, 90, 4)]):
-        answer.compare(
-            (rng, np.array(box), 1e-7, 2.5),
-            "for a shift of 1e-7 the point",
-            read,
-            hint="how far it lies from the box's centre is set by `shift`",
-        )
+        try:
+            answer.compare(
+                (rng, np.array(box), 1e-7, 2.5),
+                "for a shift of 1e-7 the point",
+                read,
+                hint="how far it lies from the box's centre is set by `shift`",
+            )
+        except ValueError as problem:
+            if "high" not in str(problem):  # NumPy's words about rng.integers
+                raise
+            raise Wrong(
+                "you draw whole numbers, of which there are none below a shift of 1e-7: "
+                "rng.uniform draws any number between"
+            ) from None
     box = np.array([40.3, 60.8, 30.4, 52.6]) + rng.uniform(0, 5, 4)
     points = answer.compare_draws(
         lambda given: (given, box, 4.5, 0.3), ("x", "y"), read, draws=1200

@@ -78,6 +78,14 @@ from course_lib.trackers import siamfc
             ),
             lambda right, r, w, i: (1 - i) * (r - r.min()) / (r - r.min()).sum(axis=0) + i * w,
         ],
+        "you divide the mixture by its sum; the response is to sum to 1 before the window is mixed "
+        "in": lambda right, r, w, i: (
+            ((1 - i) * (r - r.min()) + i * w) / ((1 - i) * (r - r.min()) + i * w).sum()
+        ),
+        "you subtract the window's minimum as well; the window stays as it is": [
+            lambda right, r, w, i: right(r, w - w.min(), i),
+            lambda right, r, w, i: right(r, (w - w.min()) / (w - w.min()).sum(), i),
+        ],
         "you mix in a window of your own; mix in `window`": lambda right, r, w, i: right(
             r, siamfc.unit_window(len(r)), i
         ),
@@ -105,7 +113,8 @@ def examine_blend(answer, rng) -> None:
         *((0.5, 1.0, 0.176), (5.0, 1.0, 0.4), (0.0, 1e-4, 0.75)),
         *((1.0, 1.0, 0.0), (0.2, 1.0, 1.0)),  # all response, all window
     ):
-        window = siamfc.unit_window(68) * rng.uniform(0.5, 1.5, (68, 68))
+        # no cell of it is 0
+        window = (siamfc.unit_window(68) + 1e-4) * rng.uniform(0.5, 1.5, (68, 68))
         response = unit * (siamfc.enlarge(bump(rng), 4) + above)
         cases.append((response.astype(np.float32), window / window.sum(), influence))
 

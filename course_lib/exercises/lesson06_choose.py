@@ -104,6 +104,7 @@ def _middle_is_one(count: int, penalty: float) -> np.ndarray:
         ],
         "you return a peak; its index is asked for": [
             lambda right, r, p: r[right(r, p)].max(),
+            lambda right, r, p: r[right(r, p)].max() * (p if right(r, p) != len(r) // 2 else 1),
             lambda right, r, p: r.max(),
         ],
         "your search for the highest starts from 0; peaks may be negative": lambda right, r, p: (

@@ -48,6 +48,18 @@ def _measured_from(centre: Callable[[int], float]) -> Callable[..., np.ndarray]:
         "(n − 1) / 2": _measured_from(lambda n: 135.5),
         "you measure from cell 136, whatever the size, which is not even the centre of 272: that "
         "of n cells is at (n − 1) / 2": _measured_from(lambda n: 136),
+        "you take cell 0 for the crop's edge and subtract 127.5 pixels; the cells cover only a part "
+        "of the crop. Measure from the centre of the n cells, (n − 1) / 2": [
+            lambda right, r, stride, upsample: _column_and_row(r) * stride / upsample - 127.5,
+            lambda right, r, stride, upsample: (
+                (_column_and_row(r) + 0.5) * stride / upsample - 127.5
+            ),
+        ],
+        "(n − 1) / 2 is a cell's number: subtract it before you turn cells into pixels": (
+            lambda right, r, stride, upsample: (
+                _column_and_row(r) * stride / upsample - (len(r) - 1) / 2
+            )
+        ),
         "you return the place in the crop; the displacement counts from its centre": (
             lambda right, r, stride, upsample: right(r, stride, upsample) + 127.5
         ),

@@ -47,6 +47,8 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
             steps.looked_at(lambda size, side: float(np.sqrt(np.prod(size)))),
             steps.looked_at(lambda size, side: float(size.max())),
         ],
+        "`context_side` takes width and height here; you give it the whole box, whose first two "
+        "numbers are x and y": steps.changed(init=steps.sized_by_box),
         "your exemplar's square is not the one of `context_side`": [
             steps.looked_at(lambda size, side: float(size.sum())),
             steps.looked_at(lambda size, side: 2 * float(np.sqrt(np.prod(size)))),
@@ -189,6 +191,9 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
         ),
     },
     others={
+        "changes the box that `init` was given": steps.changed(
+            init=steps.sized_by_view, resize=steps.resized_in_place
+        ),
         "two of your trackers": steps.shared("z"),
         "starts it on another": steps.kept_from_first("z"),
     },

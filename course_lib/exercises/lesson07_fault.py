@@ -101,6 +101,9 @@ def _in_words(given: np.ndarray, right: np.ndarray) -> str:
             _moved(lambda n, s, S: S // 2 - S / 2),
             _moved(lambda n, s, S: -0.5),
         ],
+        "your search image's centre is always 127.5; here it is {search} / 2": _moved(
+            lambda n, s, S: 127.5 - S / 2
+        ),
         "your first cell is at the image's edge: centres are counted from the image's centre, not "
         "from its corner": [
             _placed(lambda n, s, S: np.arange(n) * s + 0.0),

@@ -183,6 +183,9 @@ EMPTY = "the loss of a pair without positives"
         "the box loss is weighted by 1.2, whatever `weight` is": (
             lambda right, logits, o, y, t, w: right(logits, o, y, t)
         ),
+        "the halves belong to the two cross-entropies; your box loss is halved as well": (
+            lambda right, logits, o, y, t, w: right(logits, o, y, t, w / 2)
+        ),
         "λ weights the whole loss; it belongs to the box loss": (
             lambda right, logits, o, y, t, w: w * right(logits, o, y, t, 1.0)
         ),

@@ -129,6 +129,28 @@ def looked_at(side: Callable[[np.ndarray, float], float]) -> Callable[[type], An
     )
 
 
+def sized_by_box(right: type, self, frame: np.ndarray, box: np.ndarray) -> None:
+    """x and y of the box are taken for its width and height where the squares are measured."""
+    right.init(self, frame, box)
+    side = float(context_side(box))
+    self.look_at_exemplar(frame, side)
+    set_side(self, side * SEARCH / EXEMPLAR)
+
+
+def sized_by_view(right: type, self, frame: np.ndarray, box: np.ndarray) -> None:
+    """The size is a part of the caller's box, not a copy."""
+    right.init(self, frame, box)
+    self.size = box[2:]
+
+
+def resized_in_place(right: type, self, factor: float) -> None:
+    """The size is changed where it lies."""
+    size = self.size
+    right.resize(self, factor)
+    size[:] = self.size
+    self.size = size
+
+
 def of_scale(self, responses: np.ndarray, best: int) -> tuple[int, np.ndarray]:
     """A scale and its response (272, 272) with the window, whichever scale that is."""
     large = siamfc.enlarge(responses[best], 16)

@@ -129,9 +129,11 @@ def run(
         sequence: to run on.
         before: called with the frame's number before each update.
     """
-    frame, box = sequence.frames[0].copy(), sequence.boxes[0].copy()
-    tracker.init(frame, box)
-    if not np.array_equal(frame, sequence.frames[0]) or not np.array_equal(box, sequence.boxes[0]):
+    frame, first = sequence.frames[0].copy(), sequence.boxes[0].copy()
+    tracker.init(frame, first)
+    if not np.array_equal(frame, sequence.frames[0]) or not np.array_equal(
+        first, sequence.boxes[0]
+    ):
         raise Wrong("`init` changes the frame or the box it was given; work on a copy")
     boxes, returned = [], []
     for t in range(1, len(sequence.frames)):
@@ -141,6 +143,11 @@ def run(
         boxes.append(as_array(returned[-1], (4,), f"the box of frame {t}").copy())
         if not np.array_equal(frame, sequence.frames[t]):
             raise Wrong("`update` changes the frame it was given; work on a copy")
+    if not np.array_equal(first, sequence.boxes[0]):
+        raise Wrong(
+            "`update` changes the box that `init` was given: a slice such as box[2:] is no copy, "
+            "and `*=` writes into it; let `init` keep copies"
+        )
     for t, (box, now) in enumerate(zip(boxes, returned, strict=True), 1):
         if not np.array_equal(box, as_array(now, (4,), "the box", allow_nan=True)):
             raise Wrong(
