@@ -250,10 +250,10 @@ plots.show(
 show_table(
     {
         n: {"found without": r["again"]["without"], "found with": r["again"]["with"]}
-        | {"frames/s without": r["fps"]["without"], "frames/s with": r["fps"]["with"]}
+        | {f"frames/s {how}": refound["speed"][n][how] for how in ("without", "with")}
         for n, r in refound["trackers"].items()
     },
-    "Fraction of clips whose target is followed at the end, and speed",
+    f"Fraction of clips whose target is followed at the end, and speed on {refound['speed_on']}",
 )
 print(measured_words(refound))
 
@@ -262,7 +262,7 @@ print(measured_words(refound))
 #
 # <details><summary>What came of it</summary>
 #
-# All five differences are above zero; whose interval is, too, stands under *What the figures say*. The three classical ones search near their box. That they gain *because* of it is not isolated: they also differ in how well their scores say that the target is lost. The table has the price: frames per second on sequences in which there is much to search.
+# All five differences are above zero; whose interval is, too, stands under *What the figures say*. The three classical ones search near their box. That they gain *because* of it is not isolated: they also differ in how well their scores say that the target is lost. The table has the price: frames per second on a sequence in which the target is hidden for a while.
 # </details>
 #
 # ## Several targets
