@@ -53,7 +53,8 @@ def _working(guarded: Any, copies: dict[FunctionType, FunctionType]) -> Any:
         return copies[guarded]
     # zero-argument super() in a copied method looks up the class it was written in, so it finds
     # the base class of the copy
-    own = {name: copies[f] for name, f in vars(guarded).items() if f in copies}
+    methods = {name: f for name, f in vars(guarded).items() if isinstance(f, FunctionType)}
+    own = {name: copies[f] for name, f in methods.items()}
     return type(guarded.__name__, (guarded,), own)
 
 
