@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import zlib
 
@@ -11,6 +12,7 @@ import pytest
 from course_lib.errors import CourseError
 from course_lib.exercises import Wrong, award, check, core, examine, exercise, progress
 from course_lib.exercises.compare import as_array, as_number, require_close, require_untouched
+from course_lib.exercises.guard import out_of_reach
 from course_lib.geometry import boxes
 
 
@@ -324,3 +326,19 @@ def test_an_answer_gets_the_message_of_the_mistake_it_makes(halves, answer, word
 
 def test_the_halves_themselves_are_right(halves):
     assert examine("test.halves", lambda x, n: np.array([x[:n].sum(), x[n:].sum()]))[0] == "right"
+
+
+def test_a_class_is_guarded_whatever_else_it_holds():
+    """Copying an object leaves a list in its class: copy and pickle keep the names of slots."""
+
+    class Kept:
+        def told(self):
+            return 1
+
+    copy.deepcopy(Kept())
+    assert isinstance(vars(Kept)["__slotnames__"], list)
+    with out_of_reach(Kept) as (working,):
+        assert working().told() == 1
+        with pytest.raises(Wrong):
+            Kept().told()
+    assert Kept().told() == 1
