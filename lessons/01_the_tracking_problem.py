@@ -274,6 +274,14 @@ picker = BoxPicker(sequence)
 picker
 
 # %% [markdown]
+# <details><summary>What to see</summary>
+#
+# 1. Any box around the right centre whose sides are all less than 0.7 or more than 1.42 times the true ones.
+# 2. Just under half of the target's longer side: leave one edge of the box where it is and double the way to the opposite one.
+#
+# The IoU, then: the centre error does not see the size at all.
+# </details>
+#
 # ## A number for one video
 #
 # ### Exercise 01.4 · The success curve
