@@ -907,7 +907,7 @@ plots.show(
 #
 # 1. Above which learning rate is the target lost behind the occluder? Look at the IoU, not only at the PSR.
 # 2. What happens to the filter when the regulariser grows? Why does it get smoother?
-# 3. A sigma of 1 pixel makes a sharper peak. What happens to the filter and to the PSR, and is the box any worse? And at 3 pixels?
+# 3. A sigma of 1 pixel makes a sharper peak. What does it do to the filter, the PSR and the box? And 3 pixels?
 
 # %%
 MosseBench(sequence)
@@ -915,9 +915,9 @@ MosseBench(sequence)
 # %% [markdown]
 # <details><summary>What to see</summary>
 #
-# 1. Above 0.12: when the target comes out, the PSR stays just below 7, so the box waits where it stopped and the target moves on. From about 0.7 on the box moves too, off the target: the PSR is well above 7 for a while, the IoU 0.
-# 2. $\lambda$ counts most at frequencies where the patches have little power, and these are the high ones, the fine detail. There it pushes $A/B$ towards 0; what remains is coarse.
-# 3. The filter gets more fine detail and the PSR rises; on this clip the box is as good as before. At 3 pixels the PSR is lower, and the target is lost behind the occluder.
+# 1. Above 0.12: when the target comes out, the PSR stays just below 7, and the box waits where it stopped.
+# 2. $\lambda$ counts most where the patches have little power, at high frequencies: it takes the fine detail out of $A/B$.
+# 3. More fine detail, a higher PSR, a box no worse. At 3 pixels the target is lost behind the occluder.
 # </details>
 #
 # ## How fast should it learn?
