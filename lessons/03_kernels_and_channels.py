@@ -74,7 +74,7 @@ ShiftExplorer(sequence.frames[0], sequence.boxes[0])
 #
 # ## Every shift at once
 #
-# MOSSE (lesson 02) learns from nine copies of one patch. More examples would be better, and there are plenty: *every shift of the patch* is an example, and we know the response we want for each: high for no shift, lower and lower for larger ones.
+# MOSSE (lesson 02) begins with a patch and eight warped copies. More examples would be better, and there are plenty: *every shift of the patch* is an example, and we know the response we want for each: high for no shift, lower and lower for larger ones.
 #
 # One dimension is enough to see it. Let $x$ be a signal of $n$ numbers; its *data matrix* $X$ has all its cyclic shifts as rows.
 #
@@ -873,7 +873,7 @@ show_table(rows, caption, formats=".1%", first="weight")
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long grown. The published 0.96 lies between, and the table says what it costs: the mean error at 1 and at 0.96 hardly differs, but the box is at rest more often. (The rotating clip makes up most of all three errors.)
+# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long grown. The published 0.96 lies between, and the table says what it costs: the mean error at 1 and at 0.96 hardly differs, but the box is at rest more often. (The rotating clip makes up most of these two errors; on the other three clips weight 1 has the smaller one.)
 # </details>
 #
 # DSST goes further: it compares 33 sizes with a *second correlation filter*, in one dimension, over size instead of position. It is MOSSE again, with one HOG vector per size as the signal's channels (`course_lib/trackers/scale.py`). Below, four trackers on these clips; the course's differ in their way of following the size alone.
