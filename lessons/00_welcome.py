@@ -12,7 +12,7 @@
 # | **You need** | a little Python and NumPy |
 # | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercise |
-# | **Follows** | nothing yet: the papers begin in lesson 02 |
+# | **Follows** | nothing yet: the papers begin in lesson 01 |
 # | **Words** | {{words}} |
 #
 # A tracker is told where a target is in the first frame of a video, and has to find it in every frame after that.

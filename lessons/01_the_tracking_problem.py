@@ -274,6 +274,14 @@ picker = BoxPicker(sequence)
 picker
 
 # %% [markdown]
+# <details><summary>What to see</summary>
+#
+# 1. Any box around the right centre whose sides are all less than 0.7 or more than 1.42 times the true ones.
+# 2. Just under half of the target's longer side: leave one edge of the box where it is and double the way to the opposite one.
+#
+# The IoU, then: the centre error does not see the size at all.
+# </details>
+#
 # ## A number for one video
 #
 # ### Exercise 01.4 · The success curve
@@ -917,7 +925,7 @@ print("AUC on real video, ncc − stay-put:", auc_difference(shipped, "ncc", "st
 
 # %% [markdown]
 # {{figure}} Left, the trackers of this lesson; right, six published ones, drawn from the boxes that their authors published and scored in the same way as yours. The two panels cannot be compared with each other: the videos differ, and there are
-# fewer of them on the left. Within a panel read the shape. A curve that starts low on the left belongs to a tracker that *loses* targets: of the six, CSK's starts lowest. One that falls early has *loose* boxes. The curves of KCF and DSST cross near 0.7: DSST follows the target's size and KCF does not, which shows only where tight boxes are asked for.
+# fewer of them on the left. Within a panel read the shape. A curve that starts low on the left belongs to a tracker that *loses* targets: of the six, CSK's starts lowest. One that falls early has *loose* boxes. The curves of KCF and DSST cross near 0.7: DSST, unlike KCF, follows the target's size: if that helps, it is where tight boxes are asked for.
 #
 # ## An open task
 #
@@ -959,7 +967,7 @@ progress()
 # Its centres are within 20 pixels more often, so its sizes are probably worse: otherwise its IoU would be higher as well.
 # </details>
 #
-# 2. A target leaves the view for 30 frames. How does OPE score these frames?
+# 2. A target leaves the view for 30 frames. How does this course score them in OPE?
 # <details><summary>Answer</summary>
 #
 # Not at all: they have no true box and do not count. A tracker is neither punished for guessing there nor rewarded for noticing that the target is gone.
@@ -992,5 +1000,5 @@ progress()
 #
 # ## Read next
 #
-# * The two OTB papers named at the top; the second defines the attributes.
-# * Lesson 02: a tracker that learns, at thousands of frames per second.
+# * The two OTB papers named at the top, which also define the attributes.
+# * Lesson 02: a tracker that learns, at hundreds of frames per second.

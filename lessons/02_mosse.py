@@ -51,7 +51,7 @@ MosseBench(sequence)
 # %% [markdown]
 # ## The idea
 #
-# Template matching, lesson 01's NCC, compares each place of the new frame with the target's first looks. Nobody has told the template which of its pixels matter: it scores similarity, whatever lies beside the target,
+# Template matching, lesson 01's NCC, compares each place near the last box with the target's first looks. Nobody has told the template which of its pixels matter: it scores similarity, whatever lies beside the target,
 # and it never learns. MOSSE turns the question round. It chooses the *answer* first, a response $g$ with a narrow peak on the target and nothing elsewhere, and looks for the *filter* $h$ whose correlation
 # with the patch $f$ around the target comes closest to it. And since a filter can be computed again in every frame, it follows the target's looks.
 #
@@ -124,7 +124,7 @@ def cosine_window(height, width):
         height, width: size of the patch in pixels.
 
     Returns:
-        array (height, width): 1 at the centre, 0 on the border.
+        array (height, width): highest at the centre, 0 on the border.
     """
     ### BEGIN SOLUTION
     return np.outer(np.hanning(height), np.hanning(width))
@@ -137,7 +137,7 @@ def cosine_window(height, width):
 #
 # Lighting changes; the filter should not care. Write a function that does this, in this order:
 #
-# 1. $\log(f + 1)$ of the grey values 0 … 255: a shadow multiplies the light, and the logarithm turns a factor into an added constant;
+# 1. $\log(f + 1)$ of the grey values 0 … 255: a shadow multiplies the light, and the logarithm turns a factor into (nearly) an added constant;
 # 2. subtract the mean, and divide by the standard deviation (over all $n$ pixels, not $n - 1$) plus $10^{-5}$: this removes the constant, and the contrast with it;
 # 3. multiply by the window.
 #
@@ -258,7 +258,7 @@ plots.show(
 # ### Exercise 02.4 · One filter for many patches
 # {{exercise}}
 #
-# For a single patch, $H^* = G / F$ would do: its response is exactly $g$. But such a filter is useless on the next frame, since it is huge wherever $|F|$ happens to be tiny. MOSSE, the *minimum output sum of squared errors*,
+# For a single patch, $H^* = G / F$ would do: its response is exactly $g$. But such a filter is useless on the next frame, since it is huge wherever $|F|$ happens to be tiny. MOSSE, the *minimum output sum of squared error*,
 # looks for one filter for several patches $f_1, \dots, f_N$ that should all produce $g$. A second term, weighted by a small $\lambda$, keeps it from growing:
 #
 # $$ \min_{H^*} \; \sum_{n} \bigl| F_n \odot H^* - G \bigr|^2 + \lambda \bigl| H^* \bigr|^2 . $$
@@ -690,7 +690,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# Over all 24 generated clips, 19 lie above the line, and the gain is +3.6 ± 2.1 (95 %): the copies teach the filter to be content with less than the exact first patch. Among the five below are both *plain* ones, where the first patch still fits exactly.
+# Over all 24 generated clips, 19 lie above the line, and the gain is +3.6 ± 2.1 (95 %). A likely reason: the copies teach the filter to be content with less than the exact first patch. Among the five below are both *plain* ones, where the first patch still fits exactly.
 # </details>
 #
 # ## The whole tracker
@@ -897,7 +897,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# On the 22 real clips stopping gains +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, gain more than half of all there is. *sphere*, a ball that rolls in full view, loses as much: the PSR falls below 7 because its looks change, and a tracker that waits for the old looks waits forever.
+# On the 22 real clips stopping gains +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, gain more than half of all there is. *sphere*, a ball that rolls in full view, loses as much as one of them gains: the PSR falls below 7 although nothing hides the ball, and the tracker waits for its old looks to the end.
 # So the threshold is no improvement as such. It is a bet that a low PSR comes from something in front of the target, and it pays where that is so.
 # </details>
 #
@@ -907,12 +907,19 @@ plots.show(
 #
 # 1. Above which learning rate is the target lost behind the occluder? Look at the IoU, not only at the PSR.
 # 2. What happens to the filter when the regulariser grows? Why does it get smoother?
-# 3. A sigma of 1 pixel makes the sharpest peak. What does it cost?
+# 3. A sigma of 1 pixel makes a sharper peak. What does it do to the filter, the PSR and the box? And 3 pixels?
 
 # %%
 MosseBench(sequence)
 
 # %% [markdown]
+# <details><summary>What to see</summary>
+#
+# 1. Above 0.12: when the target comes out, the PSR stays just below 7, and the box waits where it stopped.
+# 2. $\lambda$ counts most where the patches have little power, at high frequencies: it takes the fine detail out of $A/B$.
+# 3. More fine detail, a higher PSR, a box no worse. At 3 pixels the target is lost behind the occluder.
+# </details>
+#
 # ## How fast should it learn?
 #
 # Your tracker with different learning rates, over all clips. **Predict first:** how many of these rates can be told apart from the paper's 0.125?
@@ -951,8 +958,8 @@ plots.show(
 #
 # ## Your tracker, the course's, and template matching
 #
-# The course's own MOSSE differs from yours: its rate is 0.075; its patch has at least 64 × 64 pixels, rounded to sizes whose FFT is fast; its $\lambda$ is 0.1 of the spectrum's mean power, averaged over the nine patches, and added again in each update;
-# its centre stays inside the frame; and it computes with half spectra in single precision. **Predict:** which is faster, template matching or a filter? Which is more accurate?
+# The course's own MOSSE differs from yours: its rate is 0.075; its patch has at least 64 × 64 pixels, rounded to sizes whose FFT is fast; its first $A$ and $B$ are means over the nine patches, yours are sums, in which the first frame weighs more; its $\lambda$ is 0.1 of the spectra's mean power, and added again in each update;
+# its centre stays inside the frame; its grey values weigh red, green and blue differently; and it computes with half spectra in single precision. **Predict:** which is faster, template matching or a filter? Which is more accurate?
 
 # %%
 makers = {
@@ -1016,7 +1023,7 @@ for other in ("mosse-never-lost", "ncc", "opencv-mosse", "stay-put"):
 #
 # ## An open task
 #
-# Yours and the course's MOSSE differ in five ways, and you now have everything to find out which of them matters. Or invent your own change. The cell below is such a change, in a subclass: every second frame counts half. It is a start, not a finding: read its interval.
+# Yours and the course's MOSSE differ in the seven ways listed above, and you now have everything to find out which of them matters. Or invent your own change. The cell below is such a change, in a subclass: every second frame counts half. It is a start, not a finding: read its interval.
 
 
 # %%

@@ -74,7 +74,7 @@ ShiftExplorer(sequence.frames[0], sequence.boxes[0])
 #
 # ## Every shift at once
 #
-# MOSSE (lesson 02) learns from nine copies of one patch. More examples would be better, and there are plenty: *every shift of the patch* is an example, and we know the response we want for each: high for no shift, lower and lower for larger ones.
+# MOSSE (lesson 02) begins with a patch and eight warped copies. More examples would be better, and there are plenty: *every shift of the patch* is an example, and we know the response we want for each: high for no shift, lower and lower for larger ones.
 #
 # One dimension is enough to see it. Let $x$ be a signal of $n$ numbers; its *data matrix* $X$ has all its cyclic shifts as rows.
 #
@@ -226,7 +226,7 @@ print(f"difference, with the second one reversed: {gap:.1e}")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Up to half the width a column is a step to the right. From half the width on it is a step to the left: by how many places, if the last column means one? The same for rows, with the height.
+# Below half the width a column is a step to the right, from half the width on a step to the left: by how many places, if the last column means one? The same for rows, with the height.
 # </details>
 
 
@@ -694,7 +694,7 @@ def draw_shifts(finders):
 plots.show(*draw_shifts({"whole cells": displacement, "with a fault": refined_with_a_fault}))
 
 # %% [markdown]
-# {{figure fault}} The staircase is your `displacement`: right to half a cell. The refined curve lies on the true line on both sides; but between about −1.5 and 0.5 cells it stands still at −0.5, half a cell to the left of no motion. A tracker that believed it would creep away from a target that stands still.
+# {{figure fault}} The staircase is your `displacement`: right to half a cell. The refined curve lies on the true line on both sides; but between about −1.5 and 0.5 cells it stands still at −0.5, half a cell to the left of no motion. A tracker that believed it would step off a target that stands still.
 #
 # ### Find the fault
 # {{exercise}}
@@ -765,7 +765,7 @@ print("the course's, on real clips:", auc_difference(shipped, "kcf-subcell", "kc
 #
 # ## Size
 #
-# ### Exercise 03.9 · Which size fits?
+# ### Exercise 03.8 · Which size fits?
 # {{exercise}}
 #
 # Your box never changes its size, so a target that grows leaves it, and one that shrinks fills it with background. The cheapest remedy: cut the patch at three sizes, first the last frame's, then one smaller and one larger by 5 %, and compare the peaks. Noise should not make the box pulsate, so the other two count a little less: their peaks are multiplied by 0.96. Write the choice.
@@ -864,7 +864,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure size}} At weight 1 the size changes in every second frame and trembles around the truth; at 0.96 it waits, then follows in steps; at 0.9 it misses a good part of the change. In the clip that rotates, the model of the first frame soon fits no longer, and no weight keeps the size.
+# {{figure size}} At weight 1 the size changes in more than half of the frames and trembles around the truth; at 0.96 it waits, then follows in steps; at 0.9 it misses a good part of the change. In the clip that rotates, the model of the first frame soon fits no longer, and no weight keeps the size.
 
 # %%
 caption = f"Following the size alone, on {len(in_view)} clips whose target changes it and stays in view"
@@ -873,7 +873,7 @@ show_table(rows, caption, formats=".1%", first="weight")
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long grown. The published 0.96 lies between, and the table says what it costs: the mean error at 1 and at 0.96 hardly differs, but the box is at rest more often. (The rotating clip makes up most of all three errors.)
+# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long grown. The published 0.96 lies between, and the table says what it costs: the mean error at 1 and at 0.96 hardly differs, but the box is at rest more often. (The rotating clip makes up most of these two errors; on the other three clips weight 1 has the smaller one.)
 # </details>
 #
 # DSST goes further: it compares 33 sizes with a *second correlation filter*, in one dimension, over size instead of position. It is MOSSE again, with one HOG vector per size as the signal's channels (`course_lib/trackers/scale.py`). Below, four trackers on these clips; the course's differ in their way of following the size alone.
@@ -978,7 +978,7 @@ show_table(rows, "AUC with the step less without it", first="step")
 # On the real clips three steps raise the AUC with an interval that excludes 0: HOG, three sizes, and on grey values the Gaussian kernel. Which of them helps most, 22 clips cannot say. The Gaussian kernel on HOG changes next to nothing. Among the steps from DCF on, HOG and the three sizes cost the most time: about half of the speed, and about two fifths of the rest (the table below).
 # </details>
 #
-# Accuracy is one side, speed the other. Left: both, on the real targets; each arrow is one step. Right: the OTB targets alone, with curves from the boxes that the authors published for them.
+# Accuracy is one side, speed the other; *CSK* (2012) is KCF's forerunner, on grey values. Left: both, on the real targets; each arrow is one step. Right: the OTB targets alone, with curves from the boxes that the authors published for them.
 
 # %%
 measured = read_measured(RESULTS / "real_sequences.json")
@@ -1042,16 +1042,16 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure real}} Left: MOSSE alone on the right, fast; along the arrows accuracy is bought with speed, most of it when grey values become HOG. Right: success curves on the OTB targets; the legend has the AUC of each.
+# {{figure real}} Left: the MOSSEs alone on the right, fast; along the arrows accuracy is bought with speed, and most speed goes when grey values become HOG. Right: success curves on the OTB targets; the legend has the AUC of each.
 
 # %% [markdown]
 # What the shipped results say:
 #
 # * **HOG, three sizes, and on grey values the Gaussian kernel** are worth having. On HOG the Gaussian kernel is not: the next cell shows why.
-# * **DSST's 33 sizes** did no better than three in our hands, at about half the speed: the interval of the difference reaches across 0, on the real clips (printed with {{see ways}}).
+# * **DSST's 33 sizes** did no better than three in our hands, at little more than half the speed: the interval of the difference reaches across 0, on the real clips (printed with {{see ways}}).
 # * **Knowing when you are lost.** MOSSE has the threshold on the PSR, our KCF has none. The threshold raises the mean on generated and on real clips alike, but in neither column does its interval exclude 0: it is a coin toss. On the real clips it saves both runners of Jogging behind their post, and it costs the most in sphere and in Freeman1.
 # * **MOSSE and KCF.** On the generated clips MOSSE's mean is the higher one, and the interval of the difference reaches far across 0. On the real clips KCF is ahead, with an interval that excludes 0. A benchmark that you make yourself rewards what you put into it.
-# * **Tuned** is KCF with settings found by a search on random generated clips and training videos: padding 2 instead of 2.5, one patch size for all targets, a finer peak. On the generated clips it holds its own, on the real ones it falls behind: in Jogging, Freeman1 and Couple it loses targets that the published settings keep. The finer peak alone does better on the real clips, with an interval that just reaches 0, and a little worse on the generated ones; but to adopt it for that reason would be to tune on the test videos. So the course keeps the published settings, and both rows stay in the table.
+# * **Tuned** is KCF with settings found by a search on random generated clips and training videos: padding 2 instead of 2.5, one patch size for all targets, a finer peak. On the generated clips it holds its own, on the real ones it falls behind: in Freeman1, Couple and for one runner of Jogging it loses targets that the published settings keep. The finer peak alone does better on the real clips, with an interval that just reaches 0; on the generated ones it helps your tracker, whose size is fixed, and makes the course's, with three sizes, a little worse. To adopt it for the real clips' sake would be to tune on the test videos. So the course keeps the published settings, and both rows stay in the table.
 # * **Ours and the published boxes:** the two CSK scores nearly coincide. Our KCF with a fixed size scores higher than the published one: the method is the same, but HOG and the cutting of patches are our own, and we did not find out which detail makes the difference.
 
 # %%

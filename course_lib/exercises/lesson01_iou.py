@@ -80,6 +80,10 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
         ),
         "your union adds the shared part once more: |A| + |B| already has it twice, so subtract "
         "it": lambda right, a, b: _shared(a, b) / (_area(a) + _area(b) + _shared(a, b)),
+        "brackets are missing: `/` comes before `+` and `−`, so the whole union needs a pair": [
+            lambda right, a, b: _shared(a, b) / _area(a) + _area(b) - _shared(a, b),
+            lambda right, a, b: _shared(a, b) / a[2] * a[3] + _area(b) - _shared(a, b),
+        ],
         "your IoU is in percent; it should lie between 0 and 1": (
             lambda right, a, b: 100 * right(a, b)
         ),

@@ -18,6 +18,10 @@ OTHER_COUNT = (
     "of frames: divide by that"
 )
 PERCENT = "your curve is in percent: fractions lie between 0 and 1"
+WHOLE = (
+    "your fractions are cut to whole numbers: the array that you fill has an integer type, or a "
+    "`//` stands where `/` belongs"
+)
 OVER_THRESHOLDS = (
     "your curve has a value for each of the {0.shape[0]} frames: take the mean over the frames, "
     "so that one value for each threshold is left"
@@ -71,6 +75,7 @@ def _curve(answer: Callable[..., Any], values: np.ndarray) -> Any:
             lambda right, v: (v.mean() > LEVELS) * 1.0,
             lambda right, v: np.round(np.median(v[:, None] > LEVELS, axis=0)),
         ],
+        WHOLE: lambda right, v: right(v).astype(int),
         "your IoUs are rounded, or your thresholds shifted a little: compare the IoUs as they are "
         "with 0, 0.05, …, 1": [
             lambda right, v: right(np.round(v, 1)),
@@ -189,6 +194,7 @@ def _within(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     mistakes={
         COUNTS: lambda right, e: right(e) * len(e),
         OTHER_COUNT: _counted_by(51, 50, 100),
+        WHOLE: lambda right, e: right(e).astype(int),
         PERCENT: lambda right, e: right(e) * 100,
         "your curve falls: it counts the frames that are too far away instead of those near "
         "enough": [

@@ -230,6 +230,11 @@ def _power(F: np.ndarray) -> np.ndarray:
         "the regulariser is added before |F| is squared": (
             _single(lambda F, G, k: G * np.conj(F) / (np.abs(F) + k) ** 2)
         ),
+        "the past H is divided by |F|² + λ as well: the fraction is the new filter alone": (
+            lambda right, H, f, g, rate, k: (
+                (rate * fft2(g) * np.conj(fft2(f)) + (1 - rate) * H) / (_power(fft2(f)) + k)
+            )
+        ),
         "H is conjugated once too often: the input is already H*": (
             lambda right, H, *given: right(np.conj(H), *given)
         ),

@@ -169,7 +169,7 @@ def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.
 
 
 class MOSSE(Tracker):
-    """Minimum output sum of squared errors filter: grey patches of one fixed size, learned online.
+    """Minimum output sum of squared error filter: grey patches of one fixed size, learned online.
 
     The box keeps its first size. The frame size may change between frames; the centre stays inside
     the frame.
