@@ -1,9 +1,9 @@
-"""How sure is the difference of two arms of a study, each trained with a few seeds and tracked on the
-same clips?
+"""How sure is the difference of two arms of a study, each trained with a few seeds and tracked on
+the same clips?
 
-Other clips would have given another difference, and so would other seeds. What clips do shows in the
-difference itself, clip by clip. Two seeds say next to nothing of how far seeds lie apart; the seeds
-of all arms together do, if they are about as far apart in each.
+Other clips would have given another difference, and so would other seeds. What clips do shows in
+the difference itself, clip by clip. Two seeds say next to nothing of how far seeds lie apart; the
+seeds of all arms together do, if they are about as far apart in each.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def spread_of_seeds(runs: Iterable[Run], group: str) -> tuple[float, int]:
 
 
 def arm_difference(runs: Iterable[Run], arm: str, other: str, group: str) -> Interval | None:
-    """The score of one arm minus another's, with its interval for other clips and other seeds: without
-    end while there is one clip, or no arm with two seeds. None while one of them has no run.
+    """The score of one arm minus another's, with its interval for other clips and other seeds:
+    without end while there is one clip, or no arm with two seeds. None while one of them has no
+    run.
 
     Args:
         runs: of the study.
