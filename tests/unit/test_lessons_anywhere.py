@@ -118,8 +118,9 @@ def test_what_is_no_repository_is_refused(tmp_path, said):
 
 
 def test_the_builder_says_so_while_the_repository_is_a_placeholder(monkeypatch, tmp_path, capsys):
-    (tmp_path / "pages").mkdir()
-    monkeypatch.setattr(build, "LESSONS", tmp_path)
+    (tmp_path / "lessons" / "pages").mkdir(parents=True)
+    (tmp_path / "README.md").write_text("No lessons.\n")
+    monkeypatch.setattr(build, "LESSONS", tmp_path / "lessons")
     for name, told in ((anywhere.UNSET, True), ("ada/tracking", False)):
         monkeypatch.setattr(anywhere, "repository", lambda name=name: HERE.__class__(name, "main"))
         assert build.main([]) == 0
