@@ -1,5 +1,5 @@
-"""What was published of the course's systems: after training on whole data sets, mostly with a
-larger backbone, on benchmarks that are not the course's.
+"""What was published of the course's systems: networks after training on whole data sets, some with
+another backbone, on benchmarks that are not the course's.
 
 Such a number says nothing about the course's network of the same name. The *order* of the systems
 can be compared. Values, and where they are from, stand in `results/<name>_published.json`.
