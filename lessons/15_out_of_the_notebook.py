@@ -554,7 +554,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure real}} Left, each dot is a target, the bar their mean; right, accuracy over speed. The speeds were taken in turns on a machine that had other work to do: they can be compared with one another, not with those of other lessons. All have the same backbone but SiamFC; none has seen these sequences.
+# {{figure real}} Left, each dot is a target, the bar their mean; right, accuracy over speed. The speeds were taken in turns, on one thread. All have the same backbone but SiamFC; none has seen these sequences.
 #
 # ### Place, size, or steps?
 #
