@@ -4,7 +4,9 @@ python benchmarks/deep_real.py siamfc --write results/siamfc_real_sequences.json
 python benchmarks/deep_real.py siamrpn --write results/siamrpn_real_sequences.json
 python benchmarks/deep_real.py siamfc --weights public.npz     any other weights, nothing kept
 
-One pass each; the settings were published for other benchmarks; nothing is tuned on these clips.
+One pass each, networks in single precision; the settings were published for other benchmarks;
+nothing is tuned on these clips. Frames per second are of all rows in turns, on a generated clip and
+one thread; in lock-step on a GPU they are those of the pass.
 For SiamRPN `split` is the success if only the positions, or only the sizes, were wrong, and
 `vot2014` has VOT's measures on the clips of VOT-2014.
 Lesson 06 reads the first file (its table of real clips), lessons 07 and 08 the second (SiamRPN
@@ -20,9 +22,10 @@ from functools import partial
 
 import cv2
 import numpy as np
-from measure import exact_tracker, one_pass, options_of, write_results
+from measure import exact_tracker, one_pass, options_of, tracking_speeds, write_results
 
 from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.eao import supervised_scores
 from course_lib.evaluation.results import Result
@@ -50,6 +53,7 @@ VARIANTS = {
     },
 }
 WIDTH = 22  # sequences in lock-step on a GPU
+SEED, FRAMES = 720_000, 61  # of the clip for speeds, atom_speed.py's
 
 
 def mixed(boxes: np.ndarray, sequence: Sequence, right: str) -> np.ndarray:
@@ -120,13 +124,19 @@ def main() -> None:
     report = Report.from_results(benchmark, results)
     print(to_markdown(report))
     table = {**report.to_dict(), "weights": find_weights(weights).name}
+    if width == 1:
+        speeds, _ = tracking_speeds(
+            makers, make_sequence(random_spec(SEED, length=FRAMES)).loaded()
+        )
+        for name, fps in speeds.items():
+            table["overall"][name]["fps"] = fps
+        table["fps_means"] = "of all rows in turns, on a generated clip and one thread"
+        print(speeds)
     if family == "siamrpn":
         table["split"] = split(benchmark, results)
         table["vot2014"] = vot_measures(makers)
         print(table["split"], table["vot2014"])
-    write_results(
-        options.write, table, str(place.device), bf16=place.bf16, channels_last=place.channels_last
-    )
+    write_results(options.write, table, str(place.device), precision="fp32")
 
 
 if __name__ == "__main__":
