@@ -30,6 +30,18 @@ def _of_cells(loss):
     return lambda right, v, y: (losses.balanced_weights(y) * loss(v, y)).sum((-2, -1)).mean()
 
 
+def _asked(function, v: Tensor, y: Tensor) -> Tensor:
+    """The loss; raises Wrong if counts of some cells only have made it 0 / 0."""
+    loss = function(v, y)
+    if isinstance(loss, Tensor) and bool(loss.isnan().any()):
+        raise Wrong(
+            "your loss is NaN: a row, a column, or one cell of the whole batch often has no "
+            "positive cell, and then 0 is divided by 0. N₊ and N₋ are counted over a whole map, "
+            "both of the last two axes"
+        )
+    return loss
+
+
 @check(
     "siamfc.loss",
     reference=losses.balanced_logistic_loss,
@@ -119,6 +131,11 @@ def _of_cells(loss):
         ],
     },
     others={
+        "has no positive cell": [
+            _counted(lambda p, n: (p.sum(-1, keepdim=True), n.sum(-1, keepdim=True))),
+            _counted(lambda p, n: (p.sum(-2, keepdim=True), n.sum(-2, keepdim=True))),
+            _counted(lambda p, n: (p.sum(0), n.sum(0))),
+        ],
         "exp overflows": [
             lambda right, v, y: right(v, y) + 0 * torch.exp(-y * v).sum(),
             _of_cells(lambda v, y: torch.log(1 + torch.exp(-y * v))),
@@ -138,7 +155,7 @@ def examine_loss(answer, rng) -> None:
     # three maps with 21, 9 and 45 positives of 121
     y = torch.stack([losses.label_map(11, 8, radius) for radius in (21.0, 12.0, 30.0)])
     counts = {"positives": int((y[0] > 0).sum()), "negatives": int((y[0] < 0).sum())}
-    answer.compare((v, y), "the loss", as_loss, tolerance=1e-5, **counts)
+    answer.compare((v, y), "the loss", as_loss, call=_asked, tolerance=1e-5, **counts)
     usual = losses.label_map(15, 8, 16.0).expand(2, 15, 15)
     more = torch.from_numpy(rng.normal(0, 3, (2, 15, 15))).float().requires_grad_()
     answer.compare((more, usual), "the loss", as_loss, tolerance=1e-5, positives=13, negatives=212)

@@ -122,6 +122,14 @@ def _too_large(given, right) -> str:
             lambda right, z, x: cross_correlate(z, x) / _window_lengths(z.transpose(2, 3), x),
             lambda right, z, x: cross_correlate(z, x) / _window_lengths(z[..., :3, :], x),
         ],
+        "but its gradient is not finite": [
+            lambda right, z, x: (
+                cross_correlate(z, x) / (_lengths(z) * _window_lengths(z, x))
+            ).nan_to_num(),
+            lambda right, z, x: (
+                cross_correlate(z, x) / (_lengths(z) * _window_lengths(z, x)).clamp_min(1e-6)
+            ),
+        ],
         "the cosine": lambda right, z, x: right(z - z.mean(), x),
     },
 )
@@ -149,3 +157,16 @@ def examine_cosine(answer, rng) -> None:
         shape = (len(inputs[0]), 6, 6)
         named = f"the cosine with {what}"
         answer.compare(inputs, f"the map with {what}", shape, tolerance=1e-4, named=named)
+    _check_gradient(answer, z, dark)
+
+
+def _check_gradient(answer, z: Tensor, x: Tensor) -> None:
+    """Windows of zeros must not spoil the gradient of the map's sum."""
+    z, x = z.detach().clone().requires_grad_(), x.detach().clone().requires_grad_()
+    slopes = torch.autograd.grad(answer(z, x).sum(), (z, x))
+    if not all(bool(torch.isfinite(slope).all()) for slope in slopes):
+        raise Wrong(
+            "with windows of zeros your map is right, but its gradient is not finite: the root's "
+            "slope is infinite at 0. Clamp what stands under the root; nan_to_num, or a clamp of "
+            "the root, mends the map alone"
+        )
