@@ -16,8 +16,8 @@
 # | **Words** | {{words}} |
 #
 # A tracker is told where a target is in the first frame of a video, and has to find it in every frame after that.
-# In this course you build one tracker after another, from a filter the size of a postage stamp to deep Siamese networks,
-# and measure each on real video.
+# In this course you build one tracker after another, from a filter the size of a postage stamp to Siamese networks, trackers
+# that learn online, and a transformer, and measure each on real video.
 #
 # Run a cell with <kbd>Shift</kbd>+<kbd>Enter</kbd>.
 

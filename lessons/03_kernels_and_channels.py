@@ -978,7 +978,7 @@ show_table(rows, "AUC with the step less without it", first="step")
 # On the real clips three steps raise the AUC with an interval that excludes 0: HOG, three sizes, and on grey values the Gaussian kernel. Which of them helps most, 22 clips cannot say. The Gaussian kernel on HOG changes next to nothing. Among the steps from DCF on, HOG and the three sizes cost the most time: about half of the speed, and about two fifths of the rest (the table below).
 # </details>
 #
-# Accuracy is one side, speed the other; *CSK* (2012) is KCF's forerunner, on grey values. Left: both, on the real targets; each arrow is one step. Right: the OTB targets alone, with curves from the boxes that the authors published for them.
+# Accuracy is one side, speed the other; *CSK* (2012) is KCF's forerunner, on grey values; *CSRT* (2017) is a later correlation filter, which also learns which pixels belong to the target and which channels to trust. Left: both, on the real targets; each arrow is one step. Right: the OTB targets alone, with curves from the boxes that the authors published for them.
 
 # %%
 measured = read_measured(RESULTS / "real_sequences.json")

@@ -1081,7 +1081,11 @@ print(f"cells left of 24: CIR-D {(24 - 2) // 2}, stride 2 inside and crop {insid
 # %% exercise="siamdw.assemble" points=8 stars=3 minutes=12
 @exercise("siamdw.assemble")
 def assemble(first=3, second=4):
-    """CIResNet with `first` and `second` units in its two stages: (3, 4) is CIResNet-22, (1, 4) CIResNet-16.
+    """CIResNet: (3, 4) is CIResNet-22, (1, 4) CIResNet-16.
+
+    Args:
+        first: units of the first stage, 1 or more.
+        second: units of the second stage, 2 or more.
 
     Returns:
         nn.Module from images (B, 3, S, S) to maps (B, 512, s, s): 127 pixels give 5 × 5 cells.

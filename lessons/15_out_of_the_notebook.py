@@ -467,7 +467,7 @@ print("against no removal:", told)
 # The printed line says from where on the loss is told apart from none, in this sequence. Whether the missing tokens do it, or the zeros that a head of convolutions has never met in its map, this figure does not separate. The time gained need not be what was counted: the head reads a whole map whatever is left, and the backbone is not in this figure at all.
 # </details>
 #
-# In the explorer of lesson 14 the same network now removes tokens: three tenths in block 2, and three tenths of what is left in block 3. It shows who is gone: in layers 3 and 4 removed cells are grey.
+# In the explorer of lesson 14 the same network now removes tokens: three tenths in block 2, and three tenths of what is left in block 3. It shows who is gone: in blocks 3 and 4 removed cells are grey.
 
 # %%
 thinned = copy.deepcopy(network)
@@ -475,7 +475,12 @@ thinned.eliminate, thinned.keep = (2, 3), 0.7
 AttentionExplorer(sequence, thinned)
 
 # %% [markdown]
-# **Find out by playing:** go through the frames in layer 4. Are there frames in which cells of the target are grey, and where in its box do they lie? Does what stays lie together, or are there islands, and what is to be seen in them? And where the score's peak leaves the target: were the target's tokens gone before, or were they there and something else had the higher score?
+# **Find out by playing:** go through the frames in block 4. Are there frames in which cells of the target are grey, and where in its box do they lie? Does what stays lie together, or are there islands, and what is to be seen in them? And where the score's peak leaves the target: were the target's tokens gone before, or were they there and something else had the higher score?
+#
+# <details><summary>What to see</summary>
+#
+# The target's box holds 16 cells, and in every one of the 59 frames some of them are grey: 3 to 10, most often near its centre. What stays is never in one piece: the largest holds between two fifths and nine tenths of the 126 cells, and up to fifteen smaller ones lie around it. The peak leaves the target in two frames. In frame 28 ten of the target's cells are grey; but there it leaves the target with all tokens, too. In frame 41 eleven are there, and the peak lies beside the box on a cell that was removed, where the head met a zero: with all tokens it stays on the target. With all tokens, however, it leaves the target in six frames. How two trackers compare, one sequence of 59 frames does not say.
+# </details>
 #
 # **A good place to stop.** You know what can be left out, and what it saves.
 #
