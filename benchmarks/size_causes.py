@@ -4,7 +4,8 @@ python benchmarks/size_causes.py recipes/train_size.yaml --write results/size_ca
 
 Each arm takes back one thing that the recipe does about size; "as before" takes back all of them.
 Gain and bias of the size response come from 20 generated clips and the held-out training videos, on
-which settings may be chosen; those on the real targets stand beside them and choose nothing.
+which settings may be chosen; those on generated-v1 and on the real targets stand beside them, clip
+by clip in `clips`, and choose nothing.
 Resumes where it was cut off. Lesson 08 draws the file.
 """
 
@@ -49,21 +50,28 @@ ARMS["as before"] = MIX | {
     "proposals.scales": [1],
     "fix_norms": 0.0,
 }
-FRAMES = 4  # of each real target
+BENCHMARKS = ("generated-v1", REAL)
+FRAMES = 4  # of each of their clips
 
 
 def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
     """The row of one trained network."""
     card = read_card(path)
     make = partial(make_tracker, "siamrpn", weights=str(path), precision="fp32")
-    real = response_of(make, SETS[REAL](), FRAMES)
-    return {
+    responses = {name: response_of(make, SETS[name](), FRAMES) for name in BENCHMARKS}
+    row = {
         "arm": arm.name,
         "seed": settings.seed,
         "validation": card["validation"],
         "training_seconds": sum(card["seconds"].values()),
-        REAL: {name: real[name] for name in ("gain", "bias", "settles", "logs")},
+        "clips": {
+            name: {clip: one["gain"] for clip, one in found["sequences"].items()}
+            for name, found in responses.items()
+        },
     }
+    for name, found in responses.items():
+        row[name] = {key: found[key] for key in ("gain", "bias", "settles", "logs")}
+    return row
 
 
 def headline(row: Row) -> dict[str, float]:

@@ -20,15 +20,17 @@ Run = Mapping[str, Any]  # "arm", "seed", and "clips": group → clip → score
 
 
 def by_sequence(runs: Iterable[Run], arm: str, group: str) -> np.ndarray:
-    """Scores (seeds, clips) of an arm, clips in the order of their names; (0, 0) without a run.
+    """Scores (seeds, clips) of an arm on the clips that every run of the study has, in the order of
+    their names; (0, 0) without a run.
 
     Args:
         runs: of the study.
         arm: its name.
         group: of clips.
     """
-    found = [r["clips"][group] for r in runs if r["arm"] == arm]
-    rows = [[of[name] for name in sorted(of)] for of in found]
+    runs = list(runs)
+    names = set.intersection(*(set(r["clips"][group]) for r in runs)) if runs else set()
+    rows = [[r["clips"][group][n] for n in sorted(names)] for r in runs if r["arm"] == arm]
     return np.array(rows) if rows else np.empty((0, 0))
 
 

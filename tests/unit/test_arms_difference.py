@@ -55,3 +55,11 @@ def test_it_holds_the_truth_as_often_as_it_says():
         apart = seeds[0].mean(0) - seeds[1].mean(0)  # (20,)
         narrow += abs(apart.mean()) > 2.09 * apart.std(ddof=1) / math.sqrt(20)
     assert missed / 400 < 0.09 and narrow / 400 > 0.5
+
+
+def test_clips_that_some_run_lacks_do_not_count():
+    runs = runs_of({"a": [[0.4, 0.6], [0.6, 0.8]], "b": [[0.1, 0.3], [0.3, 0.1]]})
+    runs[0]["clips"]["g"] = {"other": 9.0} | runs[0]["clips"]["g"]
+    del runs[3]["clips"]["g"]["c1"]
+    assert by_sequence(runs, "a", "g").tolist() == [[0.4], [0.6]]
+    assert arm_difference(runs, "a", "b", "g").mean == pytest.approx(0.3)
