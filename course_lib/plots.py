@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 
 # Okabe and Ito's colours, with a brown in place of their yellow, which is lost on white; they can
@@ -25,6 +27,17 @@ NEUTRAL = "#6b6b6b"  # grey for axes, references, anything switched off
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#802010")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 MARKERS = "osD^vPX*"
+# where the name of a point may stand: offset in points, and which end of the name is there
+BESIDE = (
+    ((6, 0), "left", "center"),
+    ((-6, 0), "right", "center"),
+    ((0, 6), "center", "bottom"),
+    ((0, -6), "center", "top"),
+    ((4, 4), "left", "bottom"),
+    ((4, -4), "left", "top"),
+    ((-4, 4), "right", "bottom"),
+    ((-4, -4), "right", "top"),
+)
 MAP = "viridis"  # response maps: monotone in lightness, so it survives printing in grey
 
 
@@ -199,6 +212,62 @@ def draw_seeds(ax: Axes, values: Mapping[str, ArrayLike], label: str | None = No
     ax.plot(means, "_", color=EXEMPLAR, markersize=18, markeredgewidth=2, label=label)
     ax.set_xticks(range(len(values)), values, fontsize=7)
     ax.set_xlim(-0.6, len(values) - 0.4)
+
+
+def label_points(ax: Axes, spots: Mapping[str, tuple[float, float]], fontsize: int = 8) -> None:
+    """Write the name of each point beside it, on the side where it covers least: neither another
+    point, nor a name, nor the edge, if there is such a side. Called after the axes have their limits.
+
+    Args:
+        ax: where the points are drawn.
+        spots: x and y by name, in data coordinates.
+        fontsize: in points.
+    """
+    ax.figure.draw_without_rendering()  # the layout decides where in the image the points are
+    edge, near = ax.get_window_extent(), np.array([-4, -4, 4, 4])  # pixels
+    places = ax.transData.transform(list(spots.values()))  # (N, 2)
+    points = [Bbox.from_extents(*(np.tile(place, 2) + near)) for place in places]
+    chosen: dict[str, Annotation] = {}
+    for _ in range(3):  # the first names were placed before the last ones were there
+        for name, spot in spots.items():
+            if name in chosen:
+                chosen.pop(name).remove()
+            taken = points + [text.get_window_extent() for text in chosen.values()]
+            tried = [_beside(ax, name, spot, fontsize, side) for side in BESIDE]
+            covers = [_covers(text.get_window_extent(), edge, taken) for text in tried]
+            chosen[name] = tried.pop(int(np.argmin(covers)))
+            for text in tried:
+                text.remove()
+
+
+def _beside(
+    ax: Axes, name: str, spot: tuple[float, float], fontsize: int, side: tuple
+) -> Annotation:
+    """A name on one side of its point.
+
+    Args:
+        ax, name, spot, fontsize: as in `label_points`.
+        side: one of BESIDE.
+    """
+    offset, ha, va = side
+    return ax.annotate(
+        name, spot, offset, textcoords="offset points", fontsize=fontsize, ha=ha, va=va
+    )
+
+
+def _covers(box: Bbox, edge: Bbox, taken: list[Bbox]) -> float:
+    """The area of a box that lies beyond the edge or on what is taken."""
+    return _area(box) - _shared(box, edge) + sum(_shared(box, other) for other in taken)
+
+
+def _area(box: Bbox) -> float:
+    return float(box.width * box.height)
+
+
+def _shared(one: Bbox, other: Bbox) -> float:
+    """The area that two boxes have in common."""
+    common = Bbox.intersection(one, other)
+    return _area(common) if common else 0.0
 
 
 def legend_below(figure: Figure, ax: Axes, columns: int = 3, fontsize: int = 8) -> None:

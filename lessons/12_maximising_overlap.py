@@ -1095,13 +1095,11 @@ plots.draw_seeds(axes[0, 0], {label: list(rows.values()) for label, rows in gain
 axes[0, 0].set(ylabel="g, a dot for each real sequence")
 axes[0, 0].tick_params(axis="x", labelsize=8)
 axes[0, 1].plot(list(g.values()), [wins[s] for s in g], "o", color=plots.EXEMPLAR)
-for s in sorted(g, key=wins.get)[:5] + sorted(g, key=wins.get)[-4:]:
-    axes[0, 1].annotate(
-        s, (g[s], wins[s]), fontsize=7, xytext=(4, 2), textcoords="offset points"
-    )
 axes[0, 1].axhline(0, color=plots.NEUTRAL, linewidth=0.8)
 rank = spearmanr(list(g.values()), [wins[s] for s in g]).statistic
 axes[0, 1].set(xlabel="g with refinement", ylabel="AUC, refinement − scales")
+order = sorted(g, key=wins.get)
+plots.label_points(axes[0, 1], {s: (g[s], wins[s]) for s in order[:5] + order[-4:]}, fontsize=7)
 axes[0, 1].set_title(f"rank correlation {rank:.2f}", fontsize=10)
 listing = ", ".join(
     f"{label} {np.median(list(rows.values())):.2f}" for label, rows in gains_of.items()

@@ -170,14 +170,14 @@ def speed_plot(report: Report) -> Shown:
     rows = {t: v for t, v in report.overall().items() if np.isfinite(v["fps"])}
     figure, axes = plots.new_figure(width=6.4, height=3.4)
     ax = axes[0, 0]
-    for k, (tracker, values) in enumerate(rows.items()):
+    for k, values in enumerate(rows.values()):
         place = values["fps"], values["auc"]
         ax.plot(*place, plots.MARKERS[k % 8], color=plots.CYCLE[k % 8], markersize=9)
-        ax.annotate(tracker, place, xytext=(8, 4), textcoords="offset points", fontsize=9)
     ax.set(xscale="log", xlabel="frames per second (tracker's own calls)", ylabel="success AUC")
     ax.set_ylim(0, None)
-    ax.margins(x=0.25, y=0.2)
+    ax.margins(x=0.15, y=0.2)
     ax.grid(alpha=0.3, which="both")
+    plots.label_points(ax, {t: (values["fps"], values["auc"]) for t, values in rows.items()})
     ax.set_title(f"Accuracy and speed on {report.benchmark}", fontsize=10)
     listing = ", ".join(f"{t} {v['auc']:.3f} at {v['fps']:.0f} fps" for t, v in rows.items())
     return figure, f"Success AUC against speed on {report.benchmark}: {listing}."

@@ -57,16 +57,16 @@ def accuracy_against_speed(found: Mapping[str, Any], protocol: str) -> tuple[Fig
     rows = {t: r for t, r in found["trackers"].items() if protocol in r and "fps" in r}
     figure, axes = plots.new_figure(width=6.4, height=3.4)
     ax: Axes = axes[0, 0]
-    for k, (tracker, row) in enumerate(rows.items()):
+    for k, row in enumerate(rows.values()):
         fps, value = row["fps"], row[protocol][score]
         color = plots.CYCLE[k % 8]
         ax.plot([fps, fps], row[protocol]["interval"], color=color, alpha=0.5)
         ax.plot(fps, value, plots.MARKERS[k % 8], color=color, markersize=8)
-        ax.annotate(tracker, (fps, value), (8, 4), textcoords="offset points", fontsize=9)
     ax.set(xscale="log", xlabel="frames per second", ylabel=score.upper())
     ax.set_ylim(0, None)
-    ax.margins(x=0.25)
+    ax.margins(x=0.15)
     ax.grid(alpha=0.3, which="both")
+    plots.label_points(ax, {t: (row["fps"], row[protocol][score]) for t, row in rows.items()})
     listing = "; ".join(
         f"{t} {r[protocol][score]:.3f} at {r['fps']:,.0f} frames per second"
         for t, r in rows.items()

@@ -49,6 +49,14 @@ def told_minus(what: str, group: str) -> Interval:
     return Interval(**kept["minus"][what], n=count)
 
 
+def smoothed_gain(way: str, group: str) -> Interval:
+    """What smoothing the size adds to a tracker's mean IoU, or taking its smoothing away."""
+    kept = measured("place_or_size.json").get(group, {}).get("smoothed")
+    if kept is None:
+        return UNKNOWN
+    return Interval(**kept[way]["gain"], n=len(kept[way]["by_sequence"]))
+
+
 def signal_minus(one: str, other: str, group: str = "generated") -> Interval:
     """Area under the ROC curve of one signal minus another's; the half width reaches to the farther
     end of the interval from drawing clips."""
@@ -86,6 +94,9 @@ EVIDENCE = {
     "told-size-generated": partial(told_minus, "true size", "generated"),
     "told-place-real": partial(told_minus, "true place", "real"),
     "told-size-real": partial(told_minus, "true size", "real"),
+    "smoothed-generated": partial(smoothed_gain, "one stream, 0.3", "generated"),
+    "smoothed-real": partial(smoothed_gain, "one stream, 0.3", "real"),
+    "unsmoothed-real": partial(smoothed_gain, "siamrpn++, unsmoothed", "real"),
     "lost-stream": partial(signal_above_half, "onestream"),
     "lost-stream-mosse": partial(signal_minus, "onestream", "mosse"),
     "lost-stream-siamfc": partial(signal_minus, "onestream", "siamfc"),

@@ -39,3 +39,38 @@ def test_a_legend_below_lists_each_name_once():
     plots.legend_below(figure, axes[0, 0])
     (legend,) = figure.legends
     assert [t.get_text() for t in legend.get_texts()] == ["other proposals", "ground truth"]
+
+
+def boxes_of_labels(ax) -> dict:
+    ax.figure.draw_without_rendering()
+    return {text.get_text(): text.get_window_extent() for text in ax.texts}
+
+
+def test_names_stand_beside_their_points_and_cover_nothing():
+    """Three points close together in the right upper corner, and one on the left."""
+    _, axes = plots.new_figure(width=4, height=3)
+    ax = axes[0, 0]
+    spots = {"a long name": (9.8, 9.5), "another one": (9.7, 8.5), "third": (7.9, 8.9), "d": (0, 0)}
+    ax.set(xlim=(0, 10), ylim=(0, 10))
+    plots.label_points(ax, spots)
+    boxes = boxes_of_labels(ax)
+    assert sorted(boxes) == sorted(spots)
+    places = ax.transData.transform(list(spots.values()))
+    edge = ax.get_window_extent()
+    for name, place in zip(spots, places, strict=True):
+        box = boxes[name]
+        assert not any(box.contains(*other) for other in places)
+        assert edge.x0 <= box.x0 and box.x1 <= edge.x1 and box.y1 <= edge.y1
+        others = [other for label, other in boxes.items() if label != name]
+        assert box.count_overlaps(others) == 0
+        nearest = np.clip(place, box.min, box.max)
+        assert np.linalg.norm(nearest - place) < 12  # pixels
+
+
+def test_a_name_with_room_stands_to_the_right():
+    _, axes = plots.new_figure()
+    axes[0, 0].set(xlim=(0, 10), ylim=(0, 10))
+    plots.label_points(axes[0, 0], {"alone": (5, 5)})
+    (box,) = boxes_of_labels(axes[0, 0]).values()
+    x, y = axes[0, 0].transData.transform((5, 5))
+    assert box.x0 > x and box.y0 < y < box.y1
