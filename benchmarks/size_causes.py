@@ -65,7 +65,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
         "validation": card["validation"],
         "training_seconds": sum(card["seconds"].values()),
         "clips": {
-            name: {clip: one["gain"] for clip, one in found["sequences"].items()}
+            name: {sequence: one["gain"] for sequence, one in found["sequences"].items()}
             for name, found in responses.items()
         },
     }

@@ -633,7 +633,7 @@ print("\n".join(words))
 #
 # <details><summary>What came of it</summary>
 #
-# On the real targets SiamRPN++ without its penalty and its smoothing is worse {{evidence unsmoothed-real below}}; but the one stream gains nothing that could be told from 0 by smoothing, at none of the three rates (at 0.3 {{evidence smoothed-real open}}). So the tracker around the network explains at most a part of the difference of {{see real}}. What is wrong with the one stream's sizes is not what this kind of smoothing mends.
+# On the real targets SiamRPN++ without its penalty and its smoothing is worse {{evidence unsmoothed-real below}}; but the one stream gains nothing that could be told from 0 by smoothing, at none of the three rates (at 0.3 {{evidence smoothed-real open}}, and on the generated sequences {{evidence smoothed-generated open}}). So the tracker around the network explains at most a part of the difference of {{see real}}. What is wrong with the one stream's sizes is not what this kind of smoothing mends.
 # </details>
 #
 # ### What was published
