@@ -10,9 +10,10 @@ the table of all trackers that are through. Intervals are of a bootstrap over cl
 correlation of two protocols is over the trackers that both have; so is that with what was published
 of the same systems.
 
-`--quiet` says that nothing else runs on the machine: only then are frames per second measured, and
-VOT's supervised protocol under the real-time rule, where a slow frame costs accuracy. Networks run
-in single precision: in bfloat16 a clip turns out differently now and then.
+`--quiet` says that a core of the machine is free: only then are frames per second measured, in
+turns, and VOT's supervised protocol under the real-time rule, where a slow frame costs accuracy;
+`late` is what that costs. Networks run in single precision: in bfloat16 a clip turns out
+differently now and then.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError
 from course_lib.evaluation import eao, multistart_scores
 from course_lib.evaluation.bootstrap import (
+    Spread,
     Standing,
     draws,
     rank_correlation,
@@ -189,9 +191,23 @@ def table(benchmark: Benchmark, samples: int) -> dict[str, Any]:
             for label, found in trackers.items()
             if (missing := [name for name in wanted if name not in found])
         },
+        "late": cost_of_lateness(standings),
         "rankings": compared(standings),
         "published": compared_with_published(standings),
     }
+
+
+def cost_of_lateness(standings: dict[str, Standing]) -> dict[str, Any]:
+    """By tracker, the supervised protocol's EAO under the real-time rule minus that without."""
+    if not {"vot", REALTIME} <= standings.keys():
+        return {}
+    (whole, late), told = (standings[name] for name in ("vot", REALTIME)), {}
+    for name in (n for n in whole.names if n in late.names):
+        a, b = whole.names.index(name), late.names.index(name)
+        drawn = late.drawn[:, b] - whole.drawn[:, a]
+        spread = Spread.of(late.values[b] - whole.values[a], drawn)
+        told[name] = {"minus": spread.value, "interval": [spread.low, spread.high]}
+    return told
 
 
 def compared(standings: dict[str, Standing]) -> dict[str, Any]:
@@ -264,7 +280,7 @@ def parser() -> argparse.ArgumentParser:
     options = options_of(__doc__)
     options.add_argument("--trackers", nargs="+", default=list(ROWS), choices=ROWS)
     options.add_argument("--finished", action="store_true", help="measure nothing, make the table")
-    options.add_argument("--quiet", action="store_true", help="nothing else runs on this machine")
+    options.add_argument("--quiet", action="store_true", help="a core of this machine is free")
     options.add_argument("--samples", type=int, default=2000, help="of the bootstrap")
     return options
 

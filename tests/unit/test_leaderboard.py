@@ -10,6 +10,7 @@ import pytest
 from scripted_runs import plain
 
 from course_lib.data.sequence import Benchmark
+from course_lib.evaluation.bootstrap import Standing
 from course_lib.evaluation.leaderboard_figures import (
     accuracy_against_speed,
     against_published,
@@ -96,6 +97,15 @@ def test_the_order_is_compared_with_the_published_one(board, monkeypatch):
     assert row["trackers"] == 3 and row["tau"] == pytest.approx(1 / 3)
     (pair,) = row["reversed"]
     assert (pair["ahead"], pair["behind"], pair["OTB-2015 AUC"]) == ("stay-put", "mosse", 1.0)
+
+
+def test_what_lateness_costs_is_of_the_same_drawn_clips(board):
+    """0.3 less on the clips as they are; on drawn ones 0.2 less each time."""
+    whole = Standing(("other", "slow"), np.array([0.1, 0.8]), np.array([[0.1, 0.5], [0.2, 0.9]]))
+    late = Standing(("slow", "new"), np.array([0.5, 0.4]), np.array([[0.3, 0.1], [0.7, 0.1]]))
+    found = board.cost_of_lateness({"vot": whole, "vot-realtime": late})
+    assert found == {"slow": {"minus": pytest.approx(-0.3), "interval": pytest.approx([-0.2] * 2)}}
+    assert board.cost_of_lateness({"vot": whole}) == {}
 
 
 def test_a_tracker_that_is_not_there_is_named_and_the_others_go_on(board, capsys, monkeypatch):
