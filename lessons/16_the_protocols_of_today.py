@@ -666,7 +666,7 @@ show_table(rows, f"{len(trackers)} trackers on {len(sequences)} generated clips"
 # %% [markdown]
 # ## The course's leaderboard
 #
-# The same on 22 real targets of OTB and VOT2014, from a run that takes hours: the trackers that are through so far, and not yet most of those with a network. **Predict:** which two protocols agree most, and is any pair of trackers surely in another order?
+# The same on 22 real targets of OTB and VOT2014, from a run that takes hours: the trackers that are through so far, and not yet all of those with a network. **Predict:** which two protocols agree most, and is any pair of trackers surely in another order?
 
 # %%
 path = RESULTS / "leaderboard.json"

@@ -758,7 +758,7 @@ TrackerRace(
 #
 # ## Experiment: the leaderboard
 #
-# Trackers on the same real sequences, under several protocols, with intervals by bootstrap over the sequences. It is made tracker by tracker: most of those with a network are still missing. **Predict:** does the order stay the same when the protocol changes?
+# Trackers on the same real sequences, under several protocols, with intervals by bootstrap over the sequences. It is made tracker by tracker: some of those with a network are still missing. **Predict:** does the order stay the same when the protocol changes?
 
 # %%
 board = measured_file("leaderboard.json")
@@ -787,17 +787,25 @@ plots.show(*shown)
 # The printed lines say it, with an interval each; a pair that is reversed counts only if both protocols are sure of it. If the table is not there yet, the command above makes it, tracker by tracker.
 # </details>
 #
-# Accuracy is half of it. Frames per second are measured only on a machine that has nothing else to do; where that was not so, there are ranks instead.
+# Who changes places, and with whom? Only trackers that have been through all protocols are shown:
 
 # %%
-if board is not None and any("fps" in row for row in board["trackers"].values()):
-    shown = accuracy_against_speed(board, "ope")
-elif board is not None:
+if board is not None:
     shown = ranks_plot(board)
 plots.show(*shown)
 
 # %% [markdown]
-# {{figure speed}} Accuracy against frames per second, or, without speeds, the ranks under each protocol of the trackers that have been through all.
+# {{figure ranks}} A line is a tracker, rank 1 the best. Lines that cross are pairs that two protocols order differently; how sure that is, the lines above {{see board}} say.
+#
+# Accuracy is half of it. Frames per second are measured in turns, on one thread of a machine with a core to spare:
+
+# %%
+if board is not None and any("fps" in row for row in board["trackers"].values()):
+    shown = accuracy_against_speed(board, "ope")
+plots.show(*shown)
+
+# %% [markdown]
+# {{figure speed}} AUC of one pass against frames per second, on a logarithmic axis; the bars hold 95 % of the AUC on drawn benchmarks.
 #
 # The sources report the same systems on benchmarks with other sequences, and the networks after training on whole data sets. A number of theirs must not be compared with one of ours. The *order* may be: **predict** whether a system that is ahead of another in the sources is ahead of it here.
 
