@@ -9,7 +9,7 @@
 # | | |
 # |---|---|
 # | **You will be able to** | start a tracker from many frames of one sequence, forward and backward, and say how far each run came; compute accuracy, robustness and EAO as VOT did from 2020 to 2022; count a target that is absent; judge a tracker that says how sure it is; and tell whether two protocols rank trackers alike |
-# | **You need** | lesson 01 for overlap, one pass, and VOT's supervised protocol |
+# | **You need** | lesson 01 for overlap, one pass, and VOT's supervised protocol; lesson 02 for MOSSE and its PSR |
 # | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Kristan et al. (VOT2020, ECCVW 2020; VOTS2023, ICCVW 2023), Lukežič et al. (long-term tracking, IEEE Transactions on Cybernetics 2021), Efron (bootstrap, Annals of Statistics 1979), and VOT's public toolkit |
@@ -367,7 +367,7 @@ ProtocolExplorer(sequence, partial(make_tracker, "mosse"), "MOSSE")
 #
 # <details><summary>What to see</summary>
 #
-# From 0.1 to 0.6 accuracy rises from .914 to .953, robustness falls from .811 to .768. The same two runs fail, only sooner: the frames in which the overlap was already poor now lie behind the failure, so they no longer lower the accuracy, and fewer frames are left before it. With anchor frames 25, 50 and 100 apart accuracy is .927, .914 and .897, while robustness goes from .881 to .731 and EAO from .762 to .610: more runs start where MOSSE comes through. Every run fails with a grace of 1, whatever the threshold: the start frame has overlap 0 and is the first bad one.
+# From 0.1 to 0.6 accuracy rises from .914 to .953, robustness falls from .811 to .768. The same two runs fail, only sooner: the frames in which the overlap was already poor now lie behind the failure, so they no longer lower the accuracy, and fewer frames are left before it. With anchor frames 25, 50 and 100 apart accuracy is .927, .914 and .897, while robustness goes from .881 to .731 and EAO, whose shaded lengths move with the runs, from .762 to .610: the same two runs fail, among ten, six and four. Every run fails with a grace of 1, whatever the threshold: the start frame has overlap 0 and is the first bad one.
 # </details>
 #
 # **A good place to stop.** You have the protocol that VOT used from 2020 to 2022.
@@ -765,7 +765,7 @@ progress()
 # ## Classic mistakes
 #
 # * **Comparing EAO across years.** Lengths, protocol and truth (boxes, polygons, masks) changed; two numbers called EAO can be different things.
-# * **Pooling what is weighted.** Robustness is weighted by the sequences' lengths, accuracy by frames before a failure. Pooling both gives numbers that are nearly right.
+# * **Pooling what is weighted.** Accuracy, weighted by frames before a failure, is the same as pooled over all runs; robustness, weighted by the sequences' lengths, is not. Pooling both gives numbers that are nearly right.
 # * **A frame without a target counted as a miss**, or as a hit. Say which.
 # * **A threshold chosen on the test clips.** The best of a curve is a description of these clips, not a setting.
 # * **A ranking without intervals.** With few clips, half of it is the choice of clips.

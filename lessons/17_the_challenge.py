@@ -114,7 +114,7 @@ def next_state(unsure, score, best, sure, found, patience):
 # %% [markdown]
 # ## Where to look again
 #
-# A tracker sees only a search region. To look everywhere it is asked at a *grid* of places, as if its target had last been there. Divide width and height of the frame into equal steps, as few as possible, but none longer than `spacing` × the side of the box; a place's centre is the middle of its step. Near places come first, because not all can be asked in one frame.
+# A tracker sees only a search region. To look everywhere it is asked at a *grid* of places, as if its target had last been there. Divide width and height of the frame into equal steps, as few as possible, but none longer than `spacing` × the box's side in that direction; a place's centre is the middle of its step. Near places come first, because not all can be asked in one frame.
 #
 # ### Exercise 17.2 · The grid
 # {{exercise}}
@@ -215,7 +215,7 @@ plots.show(
 #
 # ### Does it pay?
 #
-# One clip is an anecdote. `trackers/redetection.py` is the same scheme around any tracker of the course. While it is unsure, it asks in a ring around the box; in the whole frame only when the target is lost. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box, or one that searches four and more? And what does it cost in frames per second?
+# One clip is an anecdote. `trackers/redetection.py` is the same scheme around any tracker of the course. While it is unsure, it asks in a ring around the box; in the whole frame only when the target is lost. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box or fewer, or one that searches four? And what does it cost in frames per second?
 
 
 # %%
@@ -262,7 +262,7 @@ print(measured_words(refound))
 #
 # <details><summary>What came of it</summary>
 #
-# All five differences are above zero; whose interval is, too, stands under *What the figures say*. The three classical ones search near their box. That they gain *because* of it is not isolated: they also differ in how well their scores say that the target is lost. The table has the price: frames per second on a sequence in which the target is hidden for a while.
+# All five differences are above zero; whose interval is, too, stands under *What the figures say*. In the mean, the three classical ones, which search near their box, gain more than the two networks. That they gain *because* of it is not isolated: they also differ in how well their scores say that the target is lost. The table has the price: frames per second on a sequence in which the target is hidden for a while.
 # </details>
 #
 # ## Several targets
@@ -354,7 +354,7 @@ bench
 # %% [markdown]
 # **Play it:** track the target once with `mosse`, once with `mosse-redetection`. In which state is each while the target is out of view, and which of them says "sure" of something that is not the target? Then open a video of your own, or `TrackerBench()` with the webcam, cover the target with your hand, and find a gesture that loses the tracker without its knowing.
 #
-# What you did is kept: `bench.repeat("kcf")` runs the same frames and boxes with another tracker, `bench.export("folder")` writes a film and a table. `make demo` shows the bench as a page of its own, and outside a browser there are `python -m course_lib live --camera 0` and `python -m course_lib track --video my.mp4 --select`. VS Code refuses the webcam: use a file there, or the command.
+# What you did is kept: `bench.repeat("kcf")` runs the same frames and boxes with another tracker, `bench.export("folder")` writes a film and a table. `make demo` shows the bench as a page of its own, and outside a browser there are `python -m course_lib live --camera 0 --select` and `python -m course_lib track --video my.mp4 --select`. VS Code refuses the webcam: use a file there, or the command.
 #
 # ## Your own data set
 #
@@ -434,7 +434,7 @@ def mended_boxes(rows, length):
 plots.show(*drawn_boxes(mended_boxes, "mended"))
 
 # %% [markdown]
-# {{figure mended}} The same frames. `python data_scripts/own.py make my.mp4 my.csv --dataset mine` does all this for CSV, COCO and CVAT and draws such a sheet at its end; then `python -m course_lib evaluate --benchmark folder:PATH --tracker kcf` measures on it.
+# {{figure mended}} The same frames. `python data_scripts/own.py make my.mp4 my.csv --dataset mine` does this for CSV, COCO and CVAT and draws such a sheet at its end (its x2 and y2 are where the box *ends*: add 1 to the number of a last pixel); then `python -m course_lib evaluate --benchmark folder:PATH --tracker kcf` measures on it.
 #
 # ## How sure is a difference?
 #
@@ -469,7 +469,7 @@ def interval(ours, theirs, picks, level):
         level: of the interval, such as 0.95.
 
     Returns:
-        lower and upper end.
+        lower and upper end, percentiles as `np.percentile` has them.
     """
     ### BEGIN SOLUTION
     drawn = (ours - theirs)[picks].mean(1)  # (B,)
@@ -747,8 +747,8 @@ plots.show(*failure_figure(found))
 # And who wins where? The race on the clip of the largest disagreement:
 
 # %%
-every = np.array(list(found.scores.values()))  # (trackers, clips)
-apart = int(np.ptp(every[1:] - every[:1], axis=0).argmax())
+every = np.array([of for name, of in found.scores.items() if name != "stay-put"])
+apart = int(np.ptp(every, axis=0).argmax())  # every: (trackers, clips)
 TrackerRace(
     mine[apart], {"mine": entry(), **{n: make_tracker(n) for n in rivals if n != "stay-put"}}
 )

@@ -144,7 +144,13 @@ def examine_runs(answer: Any, rng: np.random.Generator) -> None:
     for T, spacing, reach in ((41, 10, 2), (36, 10, 3), (47, 9, 2), (30, 7, 3), (21, 5, 4)):
         usable = np.ones(T, dtype=bool)
         cases.append((usable, spacing, reach))
-        for first, length in ((0, 2), (2 * spacing - 1, 2), (spacing - 1, 3), (T - 3, 3)):
+        for first, length in (
+            (0, 2),
+            (2 * spacing - 1, 2),
+            (3 * spacing, 2),
+            (spacing - 1, 3),
+            (T - 3, 3),
+        ):
             usable = usable.copy()
             usable[first : first + length] = False
         cases.append((usable, spacing, reach))

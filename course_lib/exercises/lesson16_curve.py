@@ -111,6 +111,9 @@ def _values(right, runs, high):
         ],
         "the mean is over the runs that count at this j, not over all": _over_all,
         "Φ(j) is a mean over frames 1 … j; yours is the overlap in frame j": _values,
+        "the curve begins with Φ(0), which means nothing; yours begins with Φ(1)": (
+            lambda right, runs, high: right(runs, high + 1)[1:]
+        ),
         "a run of N frames has frames 0 … N − 1, so it reaches j < N; yours reaches j = N": (
             _with(reach=1)
         ),

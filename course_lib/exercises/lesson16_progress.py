@@ -75,6 +75,16 @@ def _any_window(right, overlaps, present, grace):
     return len(overlaps)
 
 
+def _last(right, overlaps, present, grace):
+    """The last failure in place of the first."""
+    found, cut = len(overlaps), overlaps.copy()
+    while (P := right(cut, present, grace)) < len(cut):
+        found, cut[: P + grace] = P, 1.0
+        while P + grace < len(cut) and cut[P + grace] <= 0.1:  # the rest of the same row
+            cut[P + grace], P = 1.0, P + 1
+    return found
+
+
 @check(
     "today.progress",
     reference=progress,
@@ -118,7 +128,14 @@ def _any_window(right, overlaps, present, grace):
         "{about}: the answer is a number of frames, not a fraction": _then(
             lambda P, N, grace: P / N
         ),
-        "{about}: yours is one frame too few": _then(lambda P, N, grace: max(P - 1, 0)),
+        "{about}: yours is one frame too few": [
+            _then(lambda P, N, grace: max(P - 1, 0)),
+            _then(lambda P, N, grace: P - 1 if P < N else N),
+        ],
+        "{about}: the run fails at the *first* row that is long enough; yours is the last one": _last,
+        "{about}: how many bad frames it takes is `grace`; you take ten, whatever it says": (
+            lambda right, o, there, grace: _came(o, there, 10)
+        ),
         "{about}: every frame of the row has to be bad, not their mean": _any_window,
     },
     others={
@@ -152,6 +169,10 @@ def examine_progress(answer: Any, rng: np.random.Generator) -> None:
         there = there.copy()
         there[12 : 12 + grace + 2] = False
         cases.append((gone, there, grace))
+        twice = rng.uniform(0.3, 0.9, 60)
+        twice[0] = 0
+        twice[[*range(10, 10 + grace), *range(40, 40 + grace)]] = 0.05
+        cases.append((twice, np.ones(60, dtype=bool), grace))
         scattered = rng.uniform(0.3, 0.9, 60)
         scattered[0::2] = 0.02
         cases.append((scattered, np.ones(60, dtype=bool), grace))

@@ -116,6 +116,14 @@ def _run_shares(s: list[Runs]) -> list[float]:
                 sum(P for runs in s for _, P in runs) / sum(len(o) for runs in s for o, _ in runs)
             )
         ),
+        "{about}: in the robustness a sequence's weight is its length, not its frames before a "
+        "failure": _r(
+            lambda s, lengths: float(
+                np.average(_shares(s), weights=[sum(P for _, P in runs) for runs in s])
+            )
+        ),
+        "{about}: on a sequence, the robustness is a fraction of the frames of all its runs, not of "
+        "its length": _r(lambda s, lengths: sum(P for runs in s for _, P in runs) / sum(lengths)),
         "{about}: in the robustness a sequence's weight is its length, not the number of its runs": (
             _r(lambda s, lengths: float(np.average(_shares(s), weights=[len(r) for r in s])))
         ),

@@ -61,6 +61,7 @@ def _once(right, ours, theirs, picks, level):
         "{about}: this is theirs minus ours": (
             lambda right, a, b, picks, level: right(b, a, picks, level)
         ),
+        "{about}: the lower end comes first": lambda right, *given: right(*given)[::-1],
         "{about}: each tail gets *half* of what is left out": (
             lambda right, a, b, picks, level: right(a, b, picks, 2 * level - 1)
         ),

@@ -72,6 +72,12 @@ def _inside(right, box, spacing, height, width):
     return found[((found[:, :2] >= 0) & (ends <= [width, height])).all(1)]
 
 
+def _long(right, box, spacing, height, width):
+    """Steps as long as they may be."""
+    counts = np.ceil([width / (spacing * box[2]), height / (spacing * box[3])])
+    return _grid(box, spacing, *(counts * spacing * box[2:])[::-1], count=np.round)
+
+
 def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
     """In words: what is different about the first frame that is wrong."""
     if given.ndim != 2 or given.shape[-1:] != (4,):
@@ -93,16 +99,18 @@ def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
     mistakes={
         "your centres lie farther apart than the spacing allows: the number of steps is rounded "
         "*up*": [_with(count=np.floor), _with(count=np.round)],
-        "there is one centre too many along each axis: n steps have n centres, in their middles": (
+        "there is one centre too many along each axis: n steps have n centres": (
             _with(count=lambda v: np.ceil(v) + 1)
         ),
         "your first and last centres lie on the frame's edge, where half of each box sees nothing; "
-        "each belongs in the centred of its step, (k + ½) · length / n": (
+        "each belongs at the centre of its step, (k + ½) · length / n": (
             _with(line=lambda n, limit: np.linspace(0, limit, n))
         ),
-        "your centres begin at the frame's edge; each belongs in the centred of its step, "
+        "your centres begin at the frame's edge; each belongs at the centre of its step, "
         "(k + ½) · length / n": _with(line=lambda n, limit: np.arange(n) * limit / n),
         "these are the boxes' centres; a box begins at its corner, half a side before": _centres,
+        "the steps divide the frame into *equal* parts; yours are `spacing` sides of the box long, and "
+        "the last one reaches beyond the frame": _long,
         "height and width have changed places: x goes along the width": (
             lambda right, box, spacing, height, width: right(box, spacing, width, height)
         ),
@@ -129,7 +137,8 @@ def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
 )  # fmt: skip
 def examine_grid(answer, rng: np.random.Generator) -> None:
     """Boxes of several sizes in frames that are wide or high."""
-    cases = []
+    # 8.4 and 3.3 steps: rounded down, or to the nearest number, they are too few
+    cases = [(np.array([41.3, 22.7, 30.0, 40.0]), 0.75, 100, 190)]
     for height, width in ((120, 190), (170, 110), (90, 240)):
         size = rng.uniform([24, 30], [36, 52])
         corner = rng.uniform(0.15, 0.75, 2) * [width, height]

@@ -108,6 +108,9 @@ def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
         "an absent target, a box of NaN, is not believed": (
             lambda right, b, s, most: right(b, s, most) | ~np.isfinite(b).all(1)
         ),
+        "up to `most` two boxes may overlap, that IoU included": (
+            lambda right, b, s, most: _chosen(b, s, lambda o: o >= most)
+        ),
         "any overlap is too much for you; up to `most` two boxes may overlap": (
             lambda right, b, s, most: right(b, s, 0.0)
         ),
@@ -132,6 +135,8 @@ def examine_several(answer, rng: np.random.Generator) -> None:
         gone = boxes.copy()
         gone[int(rng.integers(6))] = np.nan
         cases.append((gone, scores, 0.4))
+    half = np.array([[20.0, 30, 40, 20], [20, 30, 20, 20], [44, 30, 16, 20]])
+    cases.append((half, np.array([9.0, 8.0, 7.0]), 0.5))  # the first two have an IoU of exactly 1/2
     compare_arrays(
         answer,
         cases,
