@@ -70,7 +70,7 @@ plots.show(figure, alt=f"A bar for each run over the frames, coloured by overlap
 #
 # ## Where runs begin
 #
-# VOT publishes its anchor frames in files. Where there are none, the course places its own, in the manner of VOT2020: one is wanted on the first frame, on every 50th, and on the last. Where the target is hardly visible there, it is moved to the nearest usable frame, by at most five frames; without one it is left out. Two that come to lie on one frame are one. A run goes forward if at least as many frames follow the anchor frame as precede it.
+# VOT publishes its anchor frames in files. Where there are none, the course places its own: one is wanted on the first frame, on every 50th, and on the last. Where the target is hardly visible there, it is moved to the nearest usable frame, by at most five frames; without one it is left out. Two that come to lie on one frame are one. A run goes forward if at least as many frames follow the anchor frame as precede it.
 #
 # ### Exercise 16.1 · Anchor frames and runs
 # {{exercise}}

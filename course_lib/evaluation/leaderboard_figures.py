@@ -54,7 +54,8 @@ def accuracy_against_speed(found: Mapping[str, Any], protocol: str) -> tuple[Fig
         protocol: one of its `ranked_by`.
     """
     score = found["ranked_by"][protocol]
-    rows = {t: r for t, r in found["trackers"].items() if protocol in r and "fps" in r}
+    shown = {t: r for t, r in found["trackers"].items() if protocol in r and "fps" in r}
+    rows = {t: r for t, r in shown.items() if t != "stay-put"}  # it has nothing to compute
     figure, axes = plots.new_figure(width=6.4, height=3.4)
     ax: Axes = axes[0, 0]
     for k, row in enumerate(rows.values()):

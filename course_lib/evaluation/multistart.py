@@ -58,7 +58,7 @@ def anchors(sequence: Sequence) -> dict[int, int]:
     """The anchors of a sequence: 1 for those that run forward, −1 for backward, by frame.
 
     They come in the toolkit's order, the forward ones first. If the benchmark names none (VOT does,
-    in `anchor.value`), they are placed in the manner of VOT2020: on the first, the last and every
+    in `anchor.value`), the course places its own: on the first, the last and every
     50th frame, moved by at most five frames to one where half the target can be seen; each runs
     towards the side that is longer.
 
@@ -82,7 +82,7 @@ def anchors(sequence: Sequence) -> dict[int, int]:
 
 
 def placed(sequence: Sequence, spacing: int = SPACING) -> dict[int, int]:
-    """Anchors in the manner of VOT2020, in order: 1 for forward, −1 for backward, by frame. Two that
+    """The anchors that the course places, in order: 1 for forward, −1 for backward, by frame. Two that
     would fall on one frame are one; `spacing` is the number of frames from one to the next."""
     T, found = len(sequence), {}
     usable = is_valid(sequence.boxes) & ~np.asarray(sequence.omitted, dtype=bool)  # (T,)
