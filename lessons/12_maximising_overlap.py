@@ -516,14 +516,14 @@ aligned_mean.sum().backward()
 print("ROI-Align's gradient with respect to the box:", place.grad)
 
 # %% [markdown]
-# {{figure slide}} Left: the mean in a box that slides. Rounded, it jumps and stands still between the jumps. ROI-Align's line has no jumps, but its single point says something else than the mean. Right: the gradient of your PrPool and what one measures by comparing neighbouring places. The line printed below: of ROI-Align's box PyTorch knows nothing.
+# {{figure slide}} Left: the mean in a box that slides. Rounded, it jumps and stands still between the jumps. ROI-Align's line has no jumps, but its single point says something else than the mean. Right: the gradient of your PrPool and what one measures by comparing neighbouring places. The line printed under the figure: of ROI-Align's box PyTorch knows nothing.
 #
 # **A good place to stop.** A box can climb a judgement, and there is a pooling to climb through. Next comes the judge.
 #
 # ## The judge
 # {{part}}
 #
-# Run the cells above; your answers are saved in them. This is ATOM's IoU predictor:
+# Run the cells above; your answers are saved in them. To predict the IoU of a box and climb the prediction is an idea from detection, Jiang et al.'s IoU-Net; what ATOM adds is that the judge is told of which target. This is its IoU predictor:
 
 # %%
 plots.show(*atom_diagram(runtime.network))
@@ -716,7 +716,7 @@ words = f"Boxes drawn around the target with five deviations, and the distributi
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure proposals}} Your boxes with ATOM's five deviations, three of each on the image, and the IoU of three hundred of each. Together they cover everything from the last pixel to the edge of what still overlaps.
+# {{figure proposals}} Your boxes with ATOM's five deviations, three of each on the image, and the IoU of three hundred of each. Together they cover everything from the last pixel to boxes that overlap little.
 #
 # ### Exercise 12.8 · The loss
 # {{exercise}}
@@ -809,7 +809,7 @@ print(f"your loss {own.mean():.3f}; of a judge who always says the mean IoU: {sa
 print(f"with another target's vectors {foreign.mean():.3f}: {Interval.of(foreign - own)}")
 
 # %% [markdown]
-# {{figure judged}} Each dot is a box: its true IoU, and what the judge said, on the line if it was right. The lines printed below give the loss of this judge by your function; that of one who always says the same, as if he had not looked; and that of the same judge, on the same boxes, with the vectors of another target, with the interval of the difference over the sequences: so much is what the vectors know. (These are boxes around a single object; a judge of edges could do without them.)
+# {{figure judged}} Each dot is a box: its true IoU, and what the judge said, on the line if it was right. The lines printed under it give the loss of this judge by your function; that of one who always says the same, as if he had not looked; and that of the same judge, on the same boxes, with the vectors of another target, with the interval of the difference over the sequences: so much is what the vectors know. (These are boxes around a single object; a judge of edges could do without them.)
 #
 # ## Climbing what is predicted
 #
@@ -951,7 +951,7 @@ print(f"mean IoU before the first step and after each: {listing}")
 print(f"gain of five steps, sequence by sequence: {gain}")
 
 # %% [markdown]
-# {{figure refined}} Left: a dot for each search image; above the dotted line the box has become better. Right: the mean IoU by the number of steps, for each sequence and over all. The interval printed below says whether the gain is more than chance.
+# {{figure refined}} Left: a dot for each search image; above the dotted line the box has become better. Right: the mean IoU by the number of steps, for each sequence and over all. The interval printed under it says whether the gain is more than chance.
 #
 # <details><summary>What came of it</summary>
 #
@@ -1162,7 +1162,7 @@ progress()
 # 1. ROI-Align does not jump either when the box moves. Why can a box not climb through PyTorch's?
 # <details><summary>Answer</summary>
 #
-# Its formula has a gradient in the box; the code computes only that in the features. Detectors do not need the other, since they do not move a box to please their own head.
+# Its formula has a gradient in the box; the code computes only that in the features. Most detectors do not need the other: they do not move a box to please their own head.
 # </details>
 #
 # 2. Suppose that a tracker's first guess always has an IoU above .5. Why is the judge shown boxes of .3 nevertheless?

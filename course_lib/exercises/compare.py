@@ -38,6 +38,11 @@ def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = Fa
     value = plain(value)
     if not isinstance(value, (np.ndarray, np.generic, list, tuple, numbers.Number)):
         raise Wrong(f"{what} should be an array of shape {shape}; yours is {_kind(value)}")
+    if isinstance(value, (list, tuple)) and any(is_tensor(v) and v.requires_grad for v in value):
+        raise Wrong(
+            f"{what} should be one tensor of shape {tuple(shape)}; yours is a {type(value).__name__} "
+            "of tensors: put them together, as torch.stack does"
+        )
     try:
         array = np.asarray(value)
         array = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)

@@ -83,6 +83,14 @@ def _ranked(change, count=lambda best, boxes: best):
     )
 
 
+def _misplaced(right, boxes, values, best):
+    """A mistake: places among the boxes that are left are looked up among all."""
+    fine = _fine(boxes)
+    if not bool(fine.any()):
+        return None
+    return boxes[values[fine].topk(min(best, int(fine.sum()))).indices].mean(0)
+
+
 @check(
     "overlap.best",
     reference=chosen,
@@ -115,6 +123,11 @@ def _ranked(change, count=lambda best, boxes: best):
             _masked(0.0, len),
             _masked(-1e9, len),  # last, but fewer than `best` are left
         ],
+        "your places count the boxes that are left, but you look them up among all boxes: drop from "
+        "boxes and values alike": _misplaced,
+        "your mask is the wrong way round: the boxes that are far too long are dropped, not kept": (
+            _kept(lambda aspects: (aspects >= 6) | (aspects <= 1 / 6))
+        ),
         "a box is dropped where w / h is above 6 or below 1/6; yours has other limits": [
             _kept(lambda aspects: (aspects < 3) & (aspects > 1 / 3)),
             _kept(lambda aspects: (aspects < 2) & (aspects > 1 / 2)),

@@ -20,6 +20,11 @@ def _pieces(left=lambda t: (t + 1) ** 2 / 2, right_half=lambda t: 0.5 + t - t * 
     return code
 
 
+def _clamped(right_half):
+    """A mistake: another formula in 0…1, of a t that was clamped first."""
+    return lambda right, t: torch.where(t < 0, right(t), right_half(t.clamp(-1, 1)))
+
+
 @check(
     "overlap.hat",
     reference=hat_integral,
@@ -47,7 +52,14 @@ def _pieces(left=lambda t: (t + 1) ** 2 / 2, right_half=lambda t: 0.5 + t - t * 
             _pieces(right_half=lambda t: 1 - (1 - t) ** 2),
             lambda right, t: 2 * right(t),
         ],
+        "your two pieces are right inside of −1…1 and go on beyond it: before −1 the integral is 0, "
+        "beyond 1 it is 1": lambda right, t: torch.where(
+            t < 0, (t + 1) ** 2 / 2, 0.5 + t - t * t / 2
+        ),
         "in 0…1 your curve is not the integral of 1 − t, which adds t − t²/2 to the ½ at 0": [
+            _clamped(lambda t: t - t * t / 2),
+            _clamped(lambda t: 0.5 - t - t * t / 2),
+            _clamped(lambda t: 0.5 + t + t * t / 2),
             _pieces(right_half=lambda t: (t + 1) ** 2 / 2),
             _pieces(right_half=lambda t: 0.5 + t + t * t / 2),
             _pieces(right_half=lambda t: t - t * t / 2),
@@ -163,6 +175,9 @@ def _normalised(weights: Tensor) -> Tensor:
         ],
         "`length` is a length, not the end: the interval reaches to start + length": (
             lambda right, start, length, *given: right(start, length - start, *given)
+        ),
+        "the interval begins at `start`; your edges begin at 0": _weighted(
+            lambda start, length, bins: length * torch.linspace(0, 1, bins + 1)
         ),
         "the interval begins at `start`; yours has it as its centre": (
             lambda right, start, length, *given: right(start - length / 2, length, *given)

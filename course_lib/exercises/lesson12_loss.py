@@ -46,6 +46,7 @@ def _corners(boxes: Tensor) -> Tensor:
             _against(lambda iou: 1 - 2 * iou),
             _against(lambda iou: (iou + 1) / 2),
             _against(lambda iou: iou - 1),
+            _against(lambda iou: 2 * iou + 1),
             _against(lambda iou: (2 * iou - 1).clamp_min(0)),
         ],
         "only boxes with an IoU above a half count as good: the loss wants the number itself": (
@@ -68,6 +69,8 @@ def _corners(boxes: Tensor) -> Tensor:
         "smooth L1 is the loss of offsets; here it is the squared error": _of_error(
             lambda error: torch.where(error.abs() < 1, error.square() / 2, error.abs() - 0.5).mean()
         ),
+        "your errors are those of the IoU, half as large: what is predicted is 2 · IoU − 1, and it is "
+        "compared as it is": _of_error(lambda error: (error / 2).square().mean()),
         "there is a factor of a half in your loss": _of_error(
             lambda error: error.square().mean() / 2
         ),

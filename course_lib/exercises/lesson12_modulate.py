@@ -46,6 +46,15 @@ def _ordered(order):
     return code
 
 
+def _box_by_box(right, features, vector, boxes, bins):
+    """A mistake: multiplied in the loop, once more for each box."""
+    told = []
+    for box in boxes:
+        features = features * vector[:, None, None]
+        told.append(right(features, torch.ones_like(vector), box[None], bins))
+    return torch.cat(told)
+
+
 @check(
     "overlap.modulate",
     reference=described,
@@ -59,6 +68,8 @@ def _ordered(order):
             _modulated(lambda features, vector: features * vector),
             _modulated(lambda features, vector: features * vector[:, None]),
         ],
+        "the features of the second box are multiplied twice, those of the third three times: keep "
+        "the product apart from the features given": _box_by_box,
         "you multiply twice: before pooling or after it, not both": _vectored(torch.square),
         "the vector is used as it is; you make it sum to 1, or bring it into 0…1, or to length 1": [
             _vectored(torch.sigmoid),

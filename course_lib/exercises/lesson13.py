@@ -57,6 +57,20 @@ def _once(own, residuals, w):
     return lambda v: torch.autograd.grad(r, w, v)[0]
 
 
+def _no_graph(own, residuals, w):
+    """J d by a Jᵀu that keeps no graph of its own."""
+    w = w.detach().requires_grad_()
+    u = torch.zeros_like(r := residuals(w), requires_grad=True)
+    (of_u,) = torch.autograd.grad(r, w, u, retain_graph=True)
+    return lambda d: torch.autograd.grad(of_u, u, d, retain_graph=True)[0]
+
+
+def _no_gradient(own, residuals, w):
+    """Jᵀv for a w that requires no gradient."""
+    r = residuals(w)
+    return lambda v: torch.autograd.grad(r, w, v, retain_graph=True)[0]
+
+
 def _dense(own, residuals, w):
     """J d with J formed row by row."""
     J = torch.autograd.functional.jacobian(residuals, w)  # (m, n)
@@ -106,6 +120,7 @@ def _dense(own, residuals, w):
             transposed=lambda own, *_: own["times"], times=lambda own, *_: own["transposed"]
         ),
         "only once": _with(transposed=_once),
+        "create_graph=True": [_with(times=_no_graph), _with(transposed=_no_gradient)],
         "row by row": _with(times=_dense),
         "should be r and two functions": lambda right, *given: right(*given)[0],
         "at (0,)": _with(times=lambda own, *_: lambda d: own["times"](d) + 0.1 * torch.eye(9)[0]),
@@ -162,6 +177,11 @@ def _in_words(problem: RuntimeError) -> Exception:
         return Wrong(
             "your function can be called only once, because PyTorch frees the graph of r in its "
             "first backward pass; a solver needs many products: retain_graph=True keeps it"
+        )
+    if "not require grad" in str(problem):
+        return Wrong(
+            "PyTorch finds no graph to go back through: w has to require a gradient before r is "
+            "computed, u has to require one too, and J d needs Jᵀu with create_graph=True"
         )
     if "Mismatch in shape" in str(problem):
         return Wrong(

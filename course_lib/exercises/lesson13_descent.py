@@ -112,6 +112,7 @@ def _ones(s, mask):
         ),
         "J has the slope of r, not of s: m + (1 − m) where s > 0, and m where it is not": [
             _with(slope=_ones),
+            _with(slope=_ones, weight=torch.ones_like),
             _with(slope=lambda s, m: m),
         ],
         "the length of the step has the slope in it too: J g, not x g": _with(seen=_ones),

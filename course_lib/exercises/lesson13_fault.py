@@ -90,6 +90,7 @@ def _given(change):
         "half a cell is enough; yours is another distance": [
             _with(shift=lambda cells, kernel: cells + (1 if kernel % 2 == 0 else 0)),
             _with(shift=lambda cells, kernel: cells + (kernel / 2 if kernel % 2 == 0 else 0)),
+            _with(shift=lambda cells, kernel: cells + (kernel - 1) / 2),
         ],
         "half a *cell* is missing; yours is half a pixel": _given(
             lambda boxes, start, stride, size, kernel, sigma: (

@@ -96,6 +96,14 @@ def _quadrant(fine, at, reach):
     return np.where((x >= 0) & (x <= 2 * reach[0]) & (y >= 0) & (y <= 2 * reach[1]), 0, fine)
 
 
+def _slice(fine, at, reach):
+    """The region is a slice whose end is left out."""
+    (left, top), (right, bottom) = (at - 0.5 - reach).astype(int), (at - 0.5 + reach).astype(int)
+    fine = fine.copy()
+    fine[max(top, 0) : bottom, max(left, 0) : right] = 0
+    return fine
+
+
 @check(
     "online.peaks",
     reference=two_peaks,
@@ -129,6 +137,9 @@ def _quadrant(fine, at, reach):
         "the region is a rectangle; its corners belong to it": _with(erased=_round),
         "the region is a rectangle: near along x *and* near along y": _with(erased=_cross),
         "the region has the peak at its centre": _with(erased=_quadrant),
+        "the region is a pixel short on one side: a slice ends *before* its second number": _with(
+            erased=_slice
+        ),
         "the first peak comes first": lambda right, *given: right(*given)[::-1],
         "a row is x, y, score": lambda right, *given: right(*given)[:, [2, 0, 1]],
     },
@@ -144,8 +155,8 @@ def examine_peaks(answer, rng: np.random.Generator) -> None:
         half = n * np.array(size) / 2  # (2,)
         at = rng.integers(34, S - 34, 2)  # x, y
         fine = rng.uniform(0, 0.1, (S, S))
-        away = SHOULDERS[:, :2] * np.floor(half - 1)  # (6, 2)
-        beyond = SIDES[:, :2] * np.ceil(half + 1)  # (3, 2)
+        away = SHOULDERS[:, :2] * (np.ceil(half) - 1)  # (6, 2), the last pixels inside
+        beyond = SIDES[:, :2] * (np.floor(half) + 1)  # (3, 2), the first ones beyond
         beyond *= rng.choice([-1, 1], (3, 1))
         heights = np.concatenate([[1.0], SHOULDERS[:, 2], SIDES[:, 2]])
         for (x, y), height in zip(

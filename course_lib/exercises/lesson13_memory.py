@@ -77,12 +77,13 @@ def _only_the_rest(weights, place):
             _with(replaced=lambda weights, first, last: first),
             _with(replaced=lambda weights, first, last: first if last is None else last),
         ],
-        "the place counts from the beginning of the memory, the first frame's samples included": (
+        "the place counts from the beginning of the memory, the first frame's samples included": [
             lambda right, w, first, last, capacity, *given: (
                 right(w, first, last, capacity, *given)[0],
                 right(w, first, last, capacity, *given)[1] - first * (len(w) >= capacity),
-            )
-        ),
+            ),
+            _with(replaced=lambda weights, first, last: int(weights[first:].argmin())),
+        ],
         "a new sample exceeds the last new one by the factor 1 / (1 − rate); that is how the older "
         "ones are forgotten": [
             _with(new=lambda w, last, rate: rate * (1 - rate) if last is None else rate),

@@ -49,6 +49,9 @@ def _below(f):
         "the exponent has the wrong sign: φ falls to −α as s falls": (
             _below(lambda s, a: a * (1 - torch.exp(-s / a)).clamp(-1e3))
         ),
+        "below 0 your φ is above 0: it is exp(s / α) − 1, not 1 − exp(s / α)": (
+            _below(lambda s, a: -a * torch.expm1(s / a))
+        ),
         "scores above 0 stay as they are": [
             lambda right, s, a: right(s.clamp(max=0), a),
             lambda right, s, a: torch.where(s >= 0, a * s, right(s, a)),

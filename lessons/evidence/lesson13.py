@@ -31,9 +31,16 @@ def online_minus_frozen() -> Interval:
     return Interval.of([online[seed] - frozen[seed] for seed in sorted(online)])
 
 
+def dimp_minus_atom() -> Interval:
+    """AUC with DiMP's classifier minus with ATOM's, both refined, clip by clip."""
+    rows = read_measured(RESULTS / "atom_real_sequences.json")["auc_by_sequence"]
+    return Interval.of([row["dimp"] - row["atom"] for row in rows.values()])
+
+
 EVIDENCE = {
     "preconditioned-plain": partial(last_loss, "CG"),
     "preconditioned-adam": partial(last_loss, "Adam"),
     "preconditioned-descent": partial(last_loss, "steepest descent"),
     "online-frozen": online_minus_frozen,
+    "dimp-atom": dimp_minus_atom,
 }

@@ -255,6 +255,15 @@ def test_lists_are_arrays_for_the_checks():
     assert as_array([1, 2], (2,), "it").tolist() == [1, 2]
 
 
+def test_a_list_of_tensors_is_told_to_be_one():
+    """NumPy would advise to detach them, and then the gradient is lost."""
+    parts = [torch.ones(3, requires_grad=True), torch.ones(3)]
+    with pytest.raises(Wrong, match=r"one tensor of shape \(2, 3\); yours is a list of tensors"):
+        as_array(parts, (2, 3), "it")
+    detached = [part.detach() for part in parts]
+    assert as_array(detached, (2, 3), "it").shape == (2, 3)
+
+
 def test_an_answer_without_a_gradient_may_return_an_array_or_a_list():
     found = exercise("training.distance")(
         lambda response, stride: [
