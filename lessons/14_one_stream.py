@@ -299,7 +299,7 @@ AttentionExplorer(sequence, network)
 #
 # <details><summary>What to see</summary>
 #
-# Means over every fifth frame: tokens on the target look at it most in block 4, head 4. They give it 14 % of their attention, where an equal share would be 5 %. But the token in the corner gives it as much there: this head looks for the target, whoever asks. In blocks 1 and 2 the corner's token spends about four fifths of its attention on the search image, and the target gets no more of it than an equal share. The head in which it matters least which token you choose is head 2 of block 2: among the 64 tokens only about eight cells come first. That a head looks at the target is no proof that the score depends on that head; for that one would have to take it away.
+# Means over every fifth frame: tokens on the target look at it most in block 4, head 4. They give it 14 % of their attention, where an equal share would be 5 %. But the token in the corner gives it as much there: this head looks for the target, whoever asks. In blocks 1 and 2 the corner's token spends about four fifths of its attention on the search image, and the target gets 6 and 8 % of that, where an equal share would be 6 %. The head in which it matters least which token you choose is head 2 of block 2: among the 64 tokens only about eight cells come first. That a head looks at the target is no proof that the score depends on that head; for that one would have to take it away.
 # </details>
 #
 # **A good place to stop.** You have what the network sees, and how its tokens look at one another.
@@ -1110,7 +1110,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The network that never sees the template is the floor of {{see arms}}: what is above it has been gained by comparing. After so few steps nothing is, as far as can be told: there is no sign that the network compares yet. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. That a network without position codes cannot be told from the others need not surprise: its backbone is padded, and lesson 10 has shown that padding tells the place. All intervals stand below, under *What the figures say*.
+# The network that never sees the template is the floor of {{see arms}}: what is above it has been gained by comparing. After so few steps nothing is, as far as can be told: there is no sign that the network compares yet. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. That a network without position codes cannot be told from the recipe as it is need not surprise: its backbone is padded, and lesson 10 has shown that padding tells the place. All intervals stand below, under *What the figures say*.
 # </details>
 #
 # ## What the figures say

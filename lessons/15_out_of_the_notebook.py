@@ -479,7 +479,7 @@ AttentionExplorer(sequence, thinned)
 #
 # <details><summary>What to see</summary>
 #
-# The target's box holds 16 cells, and in every one of the 59 frames some of them are grey: 3 to 10, most often near its centre. What stays is never in one piece: the largest holds between two fifths and nine tenths of the 126 cells, and up to fifteen smaller ones lie around it. The peak leaves the target in two frames. In frame 28 ten of the target's cells are grey; but there it leaves the target with all tokens, too. In frame 41 eleven are there, and the peak lies beside the box on a cell that was removed, where the head met a zero: with all tokens it stays on the target. With all tokens, however, it leaves the target in six frames. How two trackers compare, one sequence of 59 frames does not say.
+# The target's box holds 16 cells, and in every one of the 59 frames some of them are grey: 3 to 10, most often near its centre. What stays is never in one piece: the largest holds between two fifths and nine tenths of the 126 cells, and up to fifteen smaller ones lie around it. By the squares of the cells, the peak leaves the target in two frames. In frame 28 ten of the target's cells are grey; but there it leaves the target with all tokens, too. In frame 41 eleven are there, and the peak lies at the edge of the box on a cell that was removed, where the head met a zero: with all tokens it stays on the target. With all tokens, however, it leaves the target in six frames. How two trackers compare, one sequence of 59 frames does not say.
 # </details>
 #
 # **A good place to stop.** You know what can be left out, and what it saves.
@@ -490,7 +490,7 @@ AttentionExplorer(sequence, thinned)
 #
 # Run the cells above; your answers are saved in them.
 #
-# What does attention bring over what came before? Trackers that were published differ in everything: data, backbone, steps. So here networks of this course get the same: the same pairs, drawn with the same probabilities, as many steps. SiamRPN++ and ATOM have the same frozen backbone as the one stream; SiamFC is nothing but a backbone, so there its last stage is trained. **Predict:** in which order do they come out?
+# What does attention bring over what came before? Trackers that were published differ in everything: data, backbone, steps. So here networks of this course get the same: pairs from the same videos and photographs, drawn with the same probabilities, and as many steps. Only ATOM's pairs are cut as it needs them, and all of them show the target. SiamRPN++ and ATOM have the same frozen backbone as the one stream; SiamFC is nothing but a backbone, so there its last stage is trained. **Predict:** in which order do they come out?
 
 
 # %%
@@ -601,7 +601,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# On generated sequences, {{see why}}, the place makes the difference: told where the target is, the two are level as far as can be told, told how large it is, the one stream stays behind. On the real ones the size does: told the place, the one stream stays behind, told the size, whether it does is open. Its tracker takes the size of every single frame as it comes; SiamRPN++'s penalises and smooths it. The next figure tries whether that is why.
+# On generated sequences, {{see why}}, the place seems to make the difference: told where the target is, the two are level as far as can be told, told how large it is, the one stream stays behind. On the real ones it is not the place: told it, the one stream stays behind about as far as before. Told the size, whether it does is open, but more than half of the difference of the means is still there. The size, then, at most in part. The one stream's tracker takes the size of every single frame as it comes; SiamRPN++'s penalises and smooths it. The next figure tries whether that is why.
 #
 # On held-out pairs SiamRPN++ has after 1,000 steps what the one stream reaches between 5,000 and 6,000. What is missing at first, the arms of lesson 14 show: after 1,500 steps the one stream cannot be told from a network that never sees the template, while with the same pairs the three that have a comparison built in, or learn one on the first frame, are ahead, {{see pairs}}. So there is no sign yet that it compares. Whether more pairs would close the rest has not been measured.
 # </details>
