@@ -663,7 +663,7 @@ plots.show(
 #
 # Run the cells above; your answers are saved in them.
 #
-# Of 256 cells one is the target's centre. With a plain cross-entropy the 255 others decide what is learned: each costs next to nothing, and together they soon cost most. SiamRPN drew 16 positive anchors and 48 negative ones and threw the rest away (lesson 07). CornerNet keeps all cells and *weights* them:
+# Of 256 cells one is the target's centre. With a plain cross-entropy the 255 others decide what is learned: each costs next to nothing, and together they soon cost most. SiamRPN drew at most 16 positive anchors and 48 negative ones and threw the rest away (lesson 07). CornerNet keeps all cells and *weights* them:
 #
 # $$L = -\frac{1}{N} \sum_j \begin{cases} (1 - p_j)^2 \log p_j & \text{where heat}_j = 1, \\ (1 - \text{heat}_j)^4\; p_j^2\, \log(1 - p_j) & \text{elsewhere.} \end{cases}$$
 #
@@ -705,7 +705,7 @@ def focal_loss(score, heat):
 
 
 # %% [markdown]
-# An untrained head says 1 % in every cell (its last bias is made so). Later it says 60 % at the centre and 5 % elsewhere. **Predict:** which part of the loss comes from the 255 cells of the background, at first and later, with the cross-entropy and with the focal loss?
+# An untrained head says about 1 % in every cell (its last bias is made so). Later it says 60 % at the centre and 5 % elsewhere. **Predict:** which part of the loss comes from the 255 cells of the background, at first and later, with the cross-entropy and with the focal loss?
 
 # %%
 p = torch.linspace(0.005, 0.995, 199)
