@@ -299,7 +299,7 @@ AttentionExplorer(sequence, network)
 #
 # <details><summary>What to see</summary>
 #
-# Means over every fifth frame: tokens on the target look at it most in block 4, head 4. They give it 14 % of their attention, where an equal share would be 5 %. But the token in the corner gives it as much there: this head looks for the target, whoever asks. In blocks 1 and 2 the corner's token spends about four fifths of its attention on the search image, and the target gets no more of it than an equal share. The head in which it matters least which token you choose is head 2 of block 2: among the 64 tokens only about eight cells come first. That a head looks at the target is no proof that the score depends on that head; for that one would have to take it away.
+# Means over every fifth frame: tokens on the target look at it most in block 4, head 4. They give it 14 % of their attention, where an equal share would be 5 %. But the token in the corner gives it as much there: this head looks for the target, whoever asks. In blocks 1 and 2 the corner's token spends about four fifths of its attention on the search image, and the target gets 6 and 8 % of that, where an equal share would be 6 %. The head in which it matters least which token you choose is head 2 of block 2: among the 64 tokens only about eight cells come first. That a head looks at the target is no proof that the score depends on that head; for that one would have to take it away.
 # </details>
 #
 # **A good place to stop.** You have what the network sees, and how its tokens look at one another.
@@ -663,7 +663,7 @@ plots.show(
 #
 # Run the cells above; your answers are saved in them.
 #
-# Of 256 cells one is the target's centre. With a plain cross-entropy the 255 others decide what is learned: each costs next to nothing, and together they soon cost most. SiamRPN drew 16 positive anchors and 48 negative ones and threw the rest away (lesson 07). CornerNet keeps all cells and *weights* them:
+# Of 256 cells one is the target's centre. With a plain cross-entropy the 255 others decide what is learned: each costs next to nothing, and together they soon cost most. SiamRPN drew at most 16 positive anchors and 48 negative ones and threw the rest away (lesson 07). CornerNet keeps all cells and *weights* them:
 #
 # $$L = -\frac{1}{N} \sum_j \begin{cases} (1 - p_j)^2 \log p_j & \text{where heat}_j = 1, \\ (1 - \text{heat}_j)^4\; p_j^2\, \log(1 - p_j) & \text{elsewhere.} \end{cases}$$
 #
@@ -705,7 +705,7 @@ def focal_loss(score, heat):
 
 
 # %% [markdown]
-# An untrained head says 1 % in every cell (its last bias is made so). Later it says 60 % at the centre and 5 % elsewhere. **Predict:** which part of the loss comes from the 255 cells of the background, at first and later, with the cross-entropy and with the focal loss?
+# An untrained head says about 1 % in every cell (its last bias is made so). Later it says 60 % at the centre and 5 % elsewhere. **Predict:** which part of the loss comes from the 255 cells of the background, at first and later, with the cross-entropy and with the focal loss?
 
 # %%
 p = torch.linspace(0.005, 0.995, 199)
@@ -1110,7 +1110,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The network that never sees the template is the floor of {{see arms}}: what is above it has been gained by comparing. After so few steps nothing is, as far as can be told: there is no sign that the network compares yet. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. That a network without position codes cannot be told from the others need not surprise: its backbone is padded, and lesson 10 has shown that padding tells the place. All intervals stand below, under *What the figures say*.
+# The network that never sees the template is the floor of {{see arms}}: what is above it has been gained by comparing. After so few steps nothing is, as far as can be told: there is no sign that the network compares yet. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. That a network without position codes cannot be told from the recipe as it is need not surprise: its backbone is padded, and lesson 10 has shown that padding tells the place. All intervals stand below, under *What the figures say*.
 # </details>
 #
 # ## What the figures say

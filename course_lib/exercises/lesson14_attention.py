@@ -100,6 +100,15 @@ def _unsorted(tokens: Tensor) -> Tensor:
                 right, q, k, v, heads
             ),
         ],
+        "the root is that of d, the channels of one head; yours is of the number of keys, or of heads": [
+            _with(lambda q, k: _dots(q, k) / math.sqrt(k.shape[-2])),
+            _with(lambda q, k: _dots(q, k) / math.sqrt(q.shape[1])),
+        ],
+        "the dot products are divided by √d *before* the softmax; after it a row no longer sums to 1": (
+            lambda right, q, k, v, heads: _with(
+                _dots, lambda s: s.softmax(-1) / math.sqrt(q.shape[-1] / heads)
+            )(right, q, k, v, heads)
+        ),
         "the dot products are divided by the *root* of d": [
             _with(lambda q, k: _dots(q, k) / q.shape[-1]),
             _with(lambda q, k: _dots(q, k) * math.sqrt(q.shape[-1])),
@@ -147,6 +156,14 @@ def _unsorted(tokens: Tensor) -> Tensor:
                 ),
             ),
         ],
+        "the values are mixed by the softmax's weights, and so are your mixed values; return these "
+        "weights, not what the softmax gets": (
+            WEIGHTS,
+            lambda right, q, k, v, heads: (
+                right(q, k, v, heads)[0],
+                _with(weigh=lambda s: s)(right, q, k, v, heads)[WEIGHTS],
+            ),
+        ),
         "the query is added by the block's residual, later; here only the values are mixed": (
             MIXED,
             lambda right, q, k, v, heads: (
@@ -172,7 +189,7 @@ def _unsorted(tokens: Tensor) -> Tensor:
 def examine_attention(answer, rng: np.random.Generator) -> None:
     """Attention of N queries to M keys in one head, two and three, and with as many queries as
     keys."""
-    for B, N, M, C, heads in ((3, 5, 6, 6, 3), (1, 5, 5, 4, 2), (2, 3, 4, 4, 1)):
+    for B, N, M, C, heads in ((3, 5, 7, 6, 3), (1, 5, 5, 4, 2), (2, 3, 4, 4, 1)):
         q, k, v = (
             torch.from_numpy(rng.normal(0.1, 1.2, (B, n, C))).float().requires_grad_()
             for n in (N, M, M)

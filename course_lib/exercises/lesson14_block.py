@@ -100,6 +100,12 @@ def _unmixed(right, layers, z, x):
     return tuple(alone)
 
 
+def _mixed_up(right, layers, z, x):
+    """A mistake: the search image's tokens come first, but the first Nz are taken as the template's."""
+    whole = torch.cat(right(layers, x, z), 1)
+    return whole[:, : z.shape[1]], whole[:, z.shape[1] :]
+
+
 def _crosswise(right, layers, z, x):
     """A mistake: each image attends to the other only."""
     a, b = layers.norm1(z), layers.norm1(x)
@@ -127,6 +133,7 @@ def _by_heads(layers: SimpleNamespace, tokens: Tensor) -> Tensor:
             _unmixed
         ),
         "each image attends to the other only; joined, every token attends to all": _crosswise,
+        "your tokens are joined search image first and taken apart template first": _mixed_up,
         "only the search image attends to both; here the template's tokens do so as well": [
             (
                 0,

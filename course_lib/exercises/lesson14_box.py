@@ -60,6 +60,14 @@ def _giou(a: Tensor, b: Tensor) -> Tensor:
     return both / either - (around - either) / around
 
 
+def _clamped_late(a: Tensor, b: Tensor) -> Tensor:
+    """A mistake: what both share is clamped after its sides were multiplied."""
+    both, either, around = _areas(a, b, -9.0)
+    shared = both.clamp_min(0)
+    union = either + both - shared
+    return shared / union - (around - union) / around
+
+
 def _l1(a: Tensor, b: Tensor) -> Tensor:
     """The mean absolute difference (B,) of the four edges."""
     return (_edges(a) - _edges(b)).abs().mean(1)
@@ -145,6 +153,7 @@ def _all_cells(right, score, boxes, wanted, positive):
         "sides of what they share at 0": [
             _ratio(lambda both, either, around: both / either - (around - either) / around, -9.0),
             _ratio(lambda both, either, around: both / either, -9.0),
+            _with(giou=_clamped_late),
         ],
         "what GIoU subtracts is the empty part of the box around both, as a fraction of that box: "
         "(around − union) / around": [
@@ -152,6 +161,7 @@ def _all_cells(right, score, boxes, wanted, positive):
             _ratio(lambda both, either, around: both / either - (around - either) / either),
             _ratio(lambda both, either, around: both / around),
             _ratio(lambda both, either, around: both / either - either / around),
+            _ratio(lambda both, either, around: both / either + (around - either) / around),
         ],
         "the union counts what both share once: subtract it from the sum of the areas": _ratio(
             lambda both, either, around: both / (either + both) - (around - either - both) / around
@@ -193,9 +203,10 @@ def _all_cells(right, score, boxes, wanted, positive):
         "row and column have changed places: boxes are (B, row, column, 4)": (
             _with(chosen=_transposed)
         ),
-        "one cell for all images: each has a highest score of its own": (
-            _with(chosen=lambda s, b: b.flatten(1, 2)[:, s.amax(0).argmax()])
-        ),
+        "one cell for all images: each has a highest score of its own": [
+            _with(chosen=lambda s, b: b.flatten(1, 2)[:, s.amax(0).argmax()]),
+            _with(chosen=lambda s, b: b.flatten(1, 2)[:, s[0].argmax()]),
+        ],
         "your box is that of the lowest score": _with(chosen=lambda s, b: _highest(-s, b)),
         "the first cell's box is taken, or all cells' boxes; take that of the highest score": [
             _with(chosen=lambda s, b: b[:, 0, 0]),

@@ -11,7 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.compare import as_array, as_parts, copied, shape_of
+from course_lib.exercises.compare import (
+    as_array,
+    as_parts,
+    copied,
+    require_untouched,
+    shape_of,
+)
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson14_attention import attention
 from course_lib.exercises.lesson14_block import drawn_layers
@@ -101,6 +107,14 @@ def _apart(layers: SimpleNamespace, rows: Rows, kept: tuple[Tensor, Tensor]) -> 
     return layers.proj(sum(attention(q, *pair, layers.heads)[0] for pair in pairs))
 
 
+def _crossed(layers: SimpleNamespace, rows: Rows, kept: tuple[Tensor, Tensor]) -> Tensor:
+    """A mistake: the template's keys come first, but its values last."""
+    q, k, v = rows
+    first, last = (t.expand(len(q), -1, -1) for t in kept)
+    mixed, _ = attention(q, torch.cat([first, k], 1), torch.cat([v, last], 1), layers.heads)
+    return layers.proj(mixed)
+
+
 def _anew(right, layers, z):
     """A mistake: the template's keys and values are computed for every search image."""
     return right(layers, z)[0], lambda x: right(layers, z)[1](x)
@@ -164,6 +178,19 @@ def _all_ask(right, layers, z):
         "the search image's tokens lack the network on each token": _with(
             think=lambda layers, t: t
         ),
+        "the network on each token reads the search image's tokens as they are *after* the "
+        "attention": lambda right, layers, z: (
+            right(layers, z)[0],
+            lambda x: (
+                x
+                + _beside(layers, _rows(layers, x), _kept(layers, z))
+                + layers.mlp(layers.norm2(x))
+            ),
+        ),
+        "keys and values are joined in the same order: yours belong to different tokens": (
+            1,
+            _with(beside=_crossed),
+        ),
         "what the search image's attention finds is added to its tokens; yours takes their place": (
             lambda right, layers, z: (
                 right(layers, z)[0],
@@ -185,6 +212,10 @@ def _all_ask(right, layers, z):
     others={
         "`qkv` anew for every search image": _anew,
         "`mlp` anew for every search image": _all_ask,
+        "your function changes the search image's tokens": lambda right, layers, z: (
+            right(layers, z)[0],
+            lambda x: x.copy_(right(layers, z)[1](x)),
+        ),
         "the template's tokens after the block, and a function": (
             lambda right, layers, z: right(layers, z)[::-1]
         ),
@@ -233,8 +264,9 @@ def _asked(f: Any, layers: SimpleNamespace, z: Tensor, images: list[Tensor]) -> 
     parts = as_parts(f(layers, z), "the template's tokens after the block", "a function")
     if not callable(parts[1]) or shape_of(parts[0]) is None:
         raise Wrong("return the template's tokens after the block, and a function, in this order")
+    given = copied(images)
     try:
-        return parts[0], *(parts[1](x) for x in copied(images))
+        found = [parts[1](x) for x in given]
     except RuntimeError as problem:
         if "must match" in str(problem) or "Expected size" in str(problem):
             raise Wrong(
@@ -243,6 +275,9 @@ def _asked(f: Any, layers: SimpleNamespace, z: Tensor, images: list[Tensor]) -> 
                 "a tensor without copying it"
             ) from None
         raise
+    for was, now in zip(images, given, strict=True):
+        require_untouched(was, now, "the search image's tokens")
+    return parts[0], *found
 
 
 def _require_kept(answer: Any, layers: SimpleNamespace, z: Tensor, x: Tensor) -> None:

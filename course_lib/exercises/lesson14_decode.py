@@ -100,6 +100,16 @@ def _largest(right, maps):
     return np.array([(column + dx) / n - w / 2, (row + dy) / n - h / 2, w, h]), right(maps)[1]
 
 
+def _in_cells(box, score, n):
+    """A mistake: half of the size is divided by n together with the centre."""
+    return np.append(box[:2] + box[2:] / 2 - box[2:] / (2 * n), box[2:]), score
+
+
+def _two_corners(box, score):
+    """A mistake: two corners in place of a corner and a size."""
+    return np.append(box[:2], box[:2] + box[2:]), score
+
+
 def _unpacked(right, maps):
     """Row and column of the best cell are unpacked in the wrong order."""
     column, row = divmod(int(_ranked(maps[0]).argmax()), maps.shape[-1])
@@ -178,6 +188,12 @@ def _unpacked(right, maps):
             _with(corner=0.0)
         ),
         "half of the size: the corner is w / 2 and h / 2 away from the centre": (_with(corner=1.0)),
+        "half of the size is a fraction of the search image already: divide the centre alone by n": (
+            lambda right, maps: _in_cells(*right(maps), maps.shape[-1])
+        ),
+        "the last two numbers of a box are its width and height, not its other corner": (
+            lambda right, maps: _two_corners(*right(maps))
+        ),
         "subtract half of the size, do not add it": _with(corner=-0.5),
         "size and offset are read in the chosen cell": _largest,
         "one cell's box, no mean of many": _mean_box,

@@ -98,6 +98,14 @@ def _soft(right, p, heat):
                 miss=lambda p, h: -((1 - h) ** 4) * (1 - p) ** 2 * (1 - p).log(),
             ),
         ],
+        "1 − p and p are squared: the focus is their second power": [
+            _with(
+                hit=lambda p, h: -(1 - p) * p.log(),
+                miss=lambda p, h: -((1 - h) ** 4) * p * (1 - p).log(),
+            ),
+            _with(hit=lambda p, h: -(1 - p) * p.log()),
+            _with(miss=lambda p, h: -((1 - h) ** 4) * p * (1 - p).log()),
+        ],
         "the exponents have changed places: 2 belongs to the score, 4 to 1 − heat": [
             _with(
                 hit=lambda p, h: -((1 - p) ** 4) * p.log(),
@@ -108,6 +116,7 @@ def _soft(right, p, heat):
         "cells beside a centre are nearly right: their cost is weighted by (1 − heat)⁴": [
             _with(miss=lambda p, h: -(p**2) * (1 - p).log()),
             _with(miss=lambda p, h: -(1 - h) * p**2 * (1 - p).log()),
+            _with(miss=lambda p, h: -((1 - h) ** 2) * p**2 * (1 - p).log()),
             _with(miss=lambda p, h: -(1 - h**4) * p**2 * (1 - p).log()),
             _with(miss=lambda p, h: -(h**4) * p**2 * (1 - p).log()),
         ],
@@ -131,6 +140,8 @@ def _soft(right, p, heat):
             lambda right, p, h: (
                 sum(right(p[k : k + 1], h[k : k + 1]) for k in range(len(p))) / len(p)
             ),
+            lambda right, p, h: sum(right(p[k : k + 1], h[k : k + 1]) for k in range(len(p))),
+            _with(count=lambda right: right.sum() + 1),
             _with(count=lambda right: right.flatten(1).any(1).sum().clamp_min(1)),
         ],
         "your sum is not divided by the number of centres": _with(count=lambda right: 1.0),

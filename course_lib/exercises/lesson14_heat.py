@@ -163,9 +163,17 @@ def _disc(gauss: Tensor, dx: Tensor, dy: Tensor, r: Tensor) -> Tensor:
             OFFSET,
             lambda right, boxes, n: (right(boxes, n)[0], right(boxes, n)[1].flip(1)),
         ),
+        "the offset is counted from the cell's number itself, not from that and a half": _with(
+            OFFSET, offset=lambda exact, cells: exact - cells - 0.5
+        ),
         "a centre at the very edge belongs to the last cell, n − 1; there is no cell n": _with(
             cell=lambda exact, n: exact.round()
         ),
+        "the offset leads from the cell whose heat is 1; beyond the last cell's number it is larger "
+        "than 0.5": [
+            _with(OFFSET, offset=lambda exact, cells: exact - exact.round()),
+            _with(OFFSET, offset=lambda exact, cells: (exact - cells).clamp(-0.5, 0.5)),
+        ],
         "the heat is 1 at its highest; yours has another height": [
             (
                 HEAT,

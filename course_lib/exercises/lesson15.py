@@ -106,6 +106,7 @@ def _of_all(right, q, k, centre, fraction):
         ),
         "K is rounded up: ⌈{case[3]} · Nx⌉": [
             _with(count=math.floor),
+            _with(count=round),
             _with(count=lambda n: math.ceil(n) + 1),
         ],
         "the fraction is that of the search tokens; the template's are not counted": _of_all,
@@ -156,6 +157,9 @@ def _of_all(right, q, k, centre, fraction):
     },
     others={
         "should be whole numbers": lambda right, *given: right(*given) + 0.5,
+        "a mask of True and False": lambda right, q, k, *given: torch.zeros(
+            len(q), k.shape[2] - q.shape[2], dtype=torch.bool
+        ).scatter(1, right(q, k, *given), True),
         "one row for each image": lambda right, *given: right(*given)[0],
         "in image": lambda right, *given: torch.arange(right(*given).shape[1]).expand(
             len(given[0]), -1
@@ -210,6 +214,8 @@ def _padded(places, count: int, images: int) -> np.ndarray:
             f"the places should have one row for each image, shape ({images}, K); yours is "
             f"{'no array of numbers' if shape is None else f'of shape {shape}'}"
         )
+    if "bool" in str(getattr(places, "dtype", "")):
+        raise Wrong("the places should be numbers of tokens; yours are a mask of True and False")
     array = as_array(places, shape, "the places")
     if (array != array.round()).any():
         raise Wrong("the places should be whole numbers, those of tokens")

@@ -96,6 +96,11 @@ class _Apart:
             _with(image=lambda i: (i - MU) / SIGMA),
             _with(image=lambda i: 255 * (i - MU) / SIGMA),
         ],
+        "dividing and subtracting is what OpenCV did; undone it is *times* the deviation, *plus* the "
+        "mean": [
+            _with(image=lambda i: 255 * (i / SIGMA + MU)),
+            _with(image=lambda i: 255 * (i * SIGMA - MU)),
+        ],
         "undone in the wrong order: (image − mean) / deviation is undone by · deviation first, "
         "+ mean second": [
             _with(image=lambda i: 255 * (i + MU) * SIGMA),

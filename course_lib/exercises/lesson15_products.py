@@ -59,6 +59,10 @@ def _with(**parts: float):
         "left": lambda right, before, after, c, r: (
             right(before, after, c, r) - 2 * before * c * (before - after)
         ),
+        "{about}: W is a part of the attention, so every token that enters passes it, also those "
+        "that go after it": lambda right, before, after, c, r: (
+            right(before, after, c, r) - (before - after) * c**2
+        ),
         "{about}: attention grows with the number of tokens squared": (
             lambda right, before, after, c, r: (
                 right(before, after, c, r) - 2 * c * before * (before - 1)
