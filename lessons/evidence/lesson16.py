@@ -67,4 +67,6 @@ PAIRS = (
 EVIDENCE = {f"tau-{a}-{b}": partial(tau, a, b) for a, b in PAIRS} | {
     f"turned-{a}-{b}": partial(surely_turned, a, b) for a, b in PAIRS
 }
-EVIDENCE |= {f"late-{name}": partial(lateness, name) for name in ("siamfc", "siamrpn", "siamrpnpp")}
+EVIDENCE |= {
+    f"late-{name}": partial(lateness, name) for name in ("siamfc", "siamrpn", "siamrpnpp")
+}
