@@ -37,6 +37,7 @@ def standings_plot(found: Mapping[str, Any]) -> tuple[Figure, str]:
             ax.plot(value, place, "o", color=plots.CYCLE[0])
         ax.set_yticks(range(len(order)), order if ax is axes.flat[0] else [""] * len(order))
         ax.set(title=NAMES.get(protocol, protocol), xlabel=scores[protocol].upper())
+        ax.set_ylim(-0.5, len(order) - 0.5)  # the same rows where trackers are missing
         ax.grid(alpha=0.3)
         best = sorted(rows, key=lambda t: -rows[t][scores[protocol]])
         told.append(f"{NAMES.get(protocol, protocol)}: {', '.join(best)}")

@@ -139,6 +139,23 @@ def test_figures_show_every_tracker_and_protocol_that_is_there(board, monkeypatc
     assert figure.axes[0].get_xscale() == "log"
 
 
+def test_a_tracker_has_one_row_in_all_panels(board):
+    """Also where another one, the best of the first panel, is missing."""
+    rows = {
+        "ope": {"auc": 0.9, "interval": [0.8, 1.0]},
+        "vot": {"eao": 0.4, "interval": [0.3, 0.5]},
+    }
+    low = {"ope": {"auc": 0.2, "interval": [0.1, 0.3]}, "vot": rows["vot"]}
+    found = {
+        "ranked_by": {"ope": "auc", "vot": "eao"},
+        "trackers": {"a": low, "b": {"ope": rows["ope"]}},
+    }
+    figure, _ = standings_plot(found)
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+    dots = [ax.lines[1].get_ydata()[0] for ax in figure.axes]
+    assert dots == [0, 0] and figure.axes[0].get_yticklabels()[0].get_text() == "a"
+
+
 def test_the_ranks_are_of_those_who_went_through_all_protocols(board):
     evaluate([TrackerSpec("random-walk", {}, None, "mosse")], CLIPS, board.KEPT, "ope")
     figure, alt = ranks_plot(board.table(CLIPS, samples=20))
