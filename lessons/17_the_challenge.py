@@ -63,6 +63,11 @@ for label, frame in race.failures.items():
 #
 # Three trackers on one clip: the frame once for each, the true box beside theirs, and below their IoU along the clip. **Play it:** drag along the chart, then switch from IoU to *how sure*. Which lines fall where something passes in front of the target? Which falls *before* its tracker misses the target, and does it stay low? A tracker that is lost and as sure as before cannot be helped by anything in this lesson.
 #
+# <details><summary>What to see</summary>
+#
+# Something passes in front of the target between frames 25 and 37. MOSSE's PSR falls there from above 20 to 4, KCF's peak from about .5 to .2, and both rise again with the target. Template matching falls long before it misses: from .95 to .3 within the first 20 frames, since the target no longer looks as it did in the first. In frame 21 it jumps to something else, rises to about .4 and stays: of the wrong place it is surer than it was of the right one at last.
+# </details>
+#
 # What is missing is not another response. It is somebody who notices, waits, looks elsewhere, and is not taken in by the first thing that looks alike. After that, the lesson leaves the single target and the course's own clips: several targets, your own video, your own labels. Last comes your own tracker, which is judged by whom it leaves behind.
 #
 # ## Sure, unsure, lost
@@ -353,6 +358,11 @@ bench
 
 # %% [markdown]
 # **Play it:** track the target once with `mosse`, once with `mosse-redetection`. In which state is each while the target is out of view, and which of them says "sure" of something that is not the target? Then open a video of your own, or `TrackerBench()` with the webcam, cover the target with your hand, and find a gesture that loses the tracker without its knowing.
+#
+# <details><summary>What to see</summary>
+#
+# With the true box, on the frames of the film: the target leaves the view and is away from frame 50 to 61. `mosse` loses it before, from frame 36 on, and says so: unsure, and lost from 41. It stands still and is sure again when the target has come back to where it was lost, in frame 84. `mosse-redetection` is on the target again in frame 71. But from frame 36 on it had found something else at once, and was sure of that for 35 frames. Your box is another, so your frames may be others.
+# </details>
 #
 # What you did is kept: `bench.repeat("kcf")` runs the same frames and boxes with another tracker, `bench.export("folder")` writes a film and a table. `make demo` shows the bench as a page of its own, and outside a browser there are `python -m course_lib live --camera 0 --select` and `python -m course_lib track --video my.mp4 --select`. VS Code refuses the webcam: use a file there, or the command.
 #
