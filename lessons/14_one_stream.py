@@ -1106,7 +1106,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure arms}} Each dot is one training run, two for each recipe; left, the mean over 24 generated sequences, right, over two held-out videos, too few for an interval. Look first at how far the two dots of one recipe lie apart: up to a tenth. "Template not seen" has no attention from one image to the other: whatever it finds, it was not told what to look for. The others lack one thing each.
+# {{figure arms}} Each dot is one training run, two for each recipe; left, the mean over 24 generated sequences, right, over two held-out videos, too few for an interval. Look first at how far the two dots of one recipe lie apart: up to a tenth. "Template not seen" has no attention from one image to the other: whatever it finds, it was not told what to look for. "Asymmetric" and "no position codes" lack one thing each; those from random weights have another first stage, too, and all of their weights are trained.
 #
 # <details><summary>What came of it</summary>
 #
