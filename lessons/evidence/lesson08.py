@@ -30,6 +30,13 @@ def taught() -> Interval:
     return Interval.of([plain[n]["gain"] - sized[n]["gain"] for n in plain if n in sized])
 
 
+def cause(arm: str) -> Interval:
+    """By how much taking one thing back from the recipe raises the gain, target by target."""
+    runs = {run["arm"]: run for run in read_measured(RESULTS / "size_causes.json")["runs"]}
+    mine, theirs = (runs[name]["clips"][REAL] for name in (arm, "the recipe"))
+    return Interval.of([mine[n] - theirs[n] for n in mine if n in theirs])
+
+
 EVIDENCE = {
     "siamrpn-siamfc": partial(auc_on_real, "siamrpn", "siamfc-3s"),
     "otb-vot": partial(auc_on_real, "siamrpn-otb", "siamrpn-vot"),
@@ -37,4 +44,6 @@ EVIDENCE = {
     "sized": partial(auc_on_real, "siamrpn-sized", "siamrpn"),
     "inverted-siamrpnpp": partial(inverted, "siamrpnpp-lite0"),
     "gain-taught": taught,
+    "cause-anchors": partial(cause, "anchors by IoU"),
+    "cause-scales": partial(cause, "scales within 30 %"),
 }
