@@ -216,7 +216,7 @@ def draw_seeds(ax: Axes, values: Mapping[str, ArrayLike], label: str | None = No
 
 def label_points(ax: Axes, spots: Mapping[str, tuple[float, float]], fontsize: int = 8) -> None:
     """Write the name of each point beside it, on the side where it covers least: neither another
-    point, nor a name, nor the edge, if there is such a side. Called after the axes have their limits.
+    point, nor a name, nor the edge, if there is such a side. Call it after the limits are set.
 
     Args:
         ax: where the points are drawn.

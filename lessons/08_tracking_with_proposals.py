@@ -837,20 +837,22 @@ print(f"medians of gain and bias: {said}")
 # %% [markdown]
 # {{figure cured}} One dot for each target, a bar at the median. On the green line a network measures; on the dotted one it repeats what it is told. The two upper networks have the same layers: with pairs that teach size the gain falls {{evidence gain-taught above}}. Which of the four things did it, these two cannot tell: their recipes differ in all of them and in more, such as the pieces of photographs that are targets and the number of steps.
 #
-# So one thing at a time: a short training with all of them, and others in which one is taken back. **Predict:** which one matters most for the gain, and which for the bias?
+# So one thing at a time: a short training of SiamRPN++'s network with all of them, and others that take one back. The exemplar is varied in size as well; anchors are matched by IoU; search images are at most 30 % too large or too small; the batch norms stay those of training. And two things more that the recipe has: its template at three scales, of which one is left, and pieces of photographs as targets, of which only whole things are left. **Predict:** which one matters most for the gain, and which for the bias?
 
 # %%
 causes = read_measured(RESULTS / "size_causes.json")
-runs = {run["arm"]: run["otb+vot2014"] for run in causes["runs"]}
+by_arm = {run["arm"]: run["otb+vot2014"] for run in causes["runs"]}
 figure, axes = plots.new_figure(width=9, height=2.8, columns=2)
 for ax, key in zip(axes[0], ("gain", "bias"), strict=True):
-    for k, (arm, row) in enumerate(runs.items()):
+    for k, (arm, row) in enumerate(by_arm.items()):
         ax.plot(row[key], k, "o", color=plots.CYCLE[int(arm != "the recipe")])
-    ax.axvline(runs["the recipe"][key], color=plots.NEUTRAL, linestyle=":")
+    ax.axvline(by_arm["the recipe"][key], color=plots.NEUTRAL, linestyle=":")
     ax.axvline(0, color=plots.TRUTH, linewidth=1)
-    ax.set(xlabel=key, ylim=(len(runs) - 0.5, -0.5))
-    ax.set_yticks(range(len(runs)), list(runs) if key == "gain" else [])
-said = "; ".join(f"{arm} {row['gain']:.2f} and {row['bias']:+.2f}" for arm, row in runs.items())
+    ax.set(xlabel=key, ylim=(len(by_arm) - 0.5, -0.5))
+    ax.set_yticks(range(len(by_arm)), list(by_arm) if key == "gain" else [])
+said = "; ".join(
+    f"{arm} {row['gain']:.2f} and {row['bias']:+.2f}" for arm, row in by_arm.items()
+)
 plots.show(figure, alt=f"Median gain and bias on 22 real targets of short trainings: {said}.")
 print(f"medians of gain and bias: {said}")
 print(measured_words(causes))
@@ -860,7 +862,7 @@ print(measured_words(causes))
 #
 # <details><summary>What came of it</summary>
 #
-# The gain is a matter of the pairs' sizes and of the anchors. Matched by IoU, anchors of the wrong size are negatives, so a target that is too large or too small has no positive and no box to learn from: minus the recipe {{evidence cause-anchors above}}, target by target. With search images that are at most 30 % too large or too small the network has never seen the sizes it is asked about: {{evidence cause-scales above}}. The bias is highest where the batch norms stay those of training until the end. The intervals are over targets; each training has one seed, so of smaller differences, and of the bias, nothing can be said for sure yet.
+# The gain is a matter of the pairs' sizes and of the anchors. Matched by IoU, an anchor is positive only if it is nearly as large as the target, so a target that is much too large or too small has few positives or none, and no box to learn from: minus the recipe {{evidence cause-anchors above}}, target by target. With search images that are at most 30 % too large or too small the network has hardly seen the sizes it is asked about: {{evidence cause-scales above}}. The bias is highest where the batch norms stay those of training until the end. The intervals are over targets; each training has one seed, so of smaller differences, and of the bias, nothing can be said for sure yet.
 # </details>
 #
 # **Predict:** so is `siamrpn-sized` the better tracker? Look at {{see real}} again.

@@ -82,8 +82,8 @@ def anchors(sequence: Sequence) -> dict[int, int]:
 
 
 def placed(sequence: Sequence, spacing: int = SPACING) -> dict[int, int]:
-    """The anchors that the course places, in order: 1 for forward, −1 for backward, by frame. Two that
-    would fall on one frame are one; `spacing` is the number of frames from one to the next."""
+    """The anchors that the course places, in order: 1 for forward, −1 for backward, by frame. Two
+    that would fall on one frame are one; `spacing` is the number of frames from one to the next."""
     T, found = len(sequence), {}
     usable = is_valid(sequence.boxes) & ~np.asarray(sequence.omitted, dtype=bool)  # (T,)
     for tag, half in HALF.items():

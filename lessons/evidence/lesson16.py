@@ -17,11 +17,15 @@ UNKNOWN = Interval(0.0, math.inf, 0)  # not measured yet
 SURELY = 0.975  # fraction of drawn benchmarks on which a tracker is surely ahead
 
 
+def leaderboard() -> dict[str, Any]:
+    """The course's leaderboard; empty while it is missing."""
+    path = RESULTS / "leaderboard.json"
+    return read_measured(path) if path.is_file() else {}
+
+
 def compared(one: str, other: str) -> dict[str, Any]:
     """What the leaderboard says of two protocols' rankings; empty while it does not."""
-    path = RESULTS / "leaderboard.json"
-    kept = read_measured(path) if path.is_file() else {}
-    return kept.get("rankings", {}).get(f"{one}, {other}", {})
+    return leaderboard().get("rankings", {}).get(f"{one}, {other}", {})
 
 
 def tau(one: str, other: str) -> Interval:
@@ -48,8 +52,7 @@ def surely_turned(one: str, other: str) -> Interval:
 def lateness(tracker: str) -> Interval:
     """EAO of the supervised protocol under the real-time rule minus that without; the half width
     reaches to the farther end of the interval from drawing clips."""
-    path = RESULTS / "leaderboard.json"
-    kept = read_measured(path) if path.is_file() else {}
+    kept = leaderboard()
     found = kept.get("late", {}).get(tracker)
     if found is None:
         return UNKNOWN
