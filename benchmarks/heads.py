@@ -3,8 +3,8 @@
 python benchmarks/heads.py recipes/train_heads.yaml --write results/heads.json
 
 All begin at random; one arm more is the up-channel head that begins as a similarity. Resumes where
-it was cut off. Success and precision on the generated benchmark and on the real clips, each with the
-AUC of every clip; speed, parameters. The weights of the first seed ship as heads-NAME. Lesson 09
+it was cut off. Success and precision on the generated benchmark and on the real clips, and in `clips`
+the AUC of every clip; speed, parameters. The weights of the first seed ship as heads-NAME. Lesson 09
 draws and tabulates the file; lesson 07 takes the change of aspect ratio in the real clips from it.
 """
 
@@ -42,7 +42,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
     sizes = {n: p.numel() for n, p in load_network(str(path)).named_parameters()}
     card = read_card(path)
     row = {
-        "match": arm.name,
+        "arm": arm.name,
         "start": start_of(settings),
         "seed": settings.seed,
         "parameters": sum(sizes.values()),
@@ -55,6 +55,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
     for name in BENCHMARKS:
         benchmark = load_benchmark(name)
         row[name] = figures(Report.from_results(benchmark, one_pass({"it": make}, benchmark)), "it")
+    row["clips"] = {name: row[name].pop("auc_by_sequence") for name in BENCHMARKS}
     return row
 
 
@@ -80,7 +81,7 @@ def table_of(recipe: Path, rows: list[Row]) -> dict[str, Any]:
     are not used to choose.
     """
     settings = load_settings(TrainSettings, recipe)
-    found = {h: [r["generated-v1"]["auc"] for r in rows if r["match"] == h] for h in HEADS}
+    found = {h: [r["generated-v1"]["auc"] for r in rows if r["arm"] == h] for h in HEADS}
     means = {head: np.mean(values) for head, values in found.items() if values}
     return {
         "pairs": settings.steps * settings.batch,

@@ -9,7 +9,7 @@ seeds of all arms together do, if they are about as far apart in each.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,14 @@ from course_lib.evaluation.intervals import Interval
 Run = Mapping[str, Any]  # "arm", "seed", and "clips": group → clip → score
 
 
+def common_clips(runs: Iterable[Run], group: str) -> list[str]:
+    """The names of a group's clips that every run of the study has, in order."""
+    found = [set(run["clips"][group]) for run in runs]
+    return sorted(set.intersection(*found)) if found else []
+
+
 def by_sequence(runs: Iterable[Run], arm: str, group: str) -> np.ndarray:
-    """Scores (seeds, clips) of an arm on the clips that every run of the study has, in the order of
-    their names; (0, 0) without a run.
+    """Scores (seeds, clips) of an arm on the `common_clips`; (0, 0) without a run.
 
     Args:
         runs: of the study.
@@ -29,19 +34,48 @@ def by_sequence(runs: Iterable[Run], arm: str, group: str) -> np.ndarray:
         group: of clips.
     """
     runs = list(runs)
-    names = set.intersection(*(set(r["clips"][group]) for r in runs)) if runs else set()
-    rows = [[r["clips"][group][n] for n in sorted(names)] for r in runs if r["arm"] == arm]
+    names = common_clips(runs, group)
+    rows = [[r["clips"][group][name] for name in names] for r in runs if r["arm"] == arm]
     return np.array(rows) if rows else np.empty((0, 0))
 
 
-def spread_of_seeds(runs: Iterable[Run], group: str) -> tuple[float, int]:
-    """The variance of a run's mean over clips from seed to seed, of all arms together, and its
-    degrees of freedom; infinite while no arm has two seeds."""
-    runs = list(runs)
-    means = [by_sequence(runs, arm, group).mean(1) for arm in {r["arm"] for r in runs}]
-    freedom = sum(len(of) - 1 for of in means)
-    squares = sum(float(((of - of.mean()) ** 2).sum()) for of in means)
+def spread_of_seeds(runs: Iterable[Run], score: Callable[[Run], float]) -> tuple[float, int]:
+    """The variance of a score from seed to seed, of all arms together, and its degrees of freedom;
+    infinite while no arm has two seeds.
+
+    Args:
+        runs: of the study.
+        score: run → score.
+    """
+    tries: dict[str, list[float]] = {}
+    for run in runs:
+        tries.setdefault(run["arm"], []).append(score(run))
+    freedom = sum(len(of) - 1 for of in tries.values())
+    squares = sum(float(((np.array(of) - np.mean(of)) ** 2).sum()) for of in tries.values())
     return (squares / freedom, freedom) if freedom else (math.inf, 1)
+
+
+def score_difference(
+    runs: Iterable[Run], arm: str, other: str, score: Callable[[Run], float]
+) -> Interval | None:
+    """A score of one arm minus another's, with its interval for other seeds: without end while no
+    arm has two. None while one of them has no run.
+
+    Args:
+        runs: of the study.
+        arm, other: names.
+        score: run → score.
+    """
+    runs = list(runs)
+    mine, theirs = ([score(r) for r in runs if r["arm"] == name] for name in (arm, other))
+    if not (mine and theirs):
+        return None
+    variance, freedom = spread_of_seeds(runs, score)
+    mean, count = float(np.mean(mine) - np.mean(theirs)), len(mine) + len(theirs)
+    if math.isinf(variance):
+        return Interval(mean, math.inf, count)
+    source = (variance * (1 / len(mine) + 1 / len(theirs)), freedom)
+    return Interval.of_sources(mean, [source], count)
 
 
 def arm_difference(runs: Iterable[Run], arm: str, other: str, group: str) -> Interval | None:
@@ -59,7 +93,10 @@ def arm_difference(runs: Iterable[Run], arm: str, other: str, group: str) -> Int
     if not (mine.size and theirs.size):
         return None
     apart = mine.mean(0) - theirs.mean(0)  # (clips,)
-    count, (variance, freedom) = len(apart), spread_of_seeds(runs, group)
+    count, names = len(apart), common_clips(runs, group)
+    variance, freedom = spread_of_seeds(
+        runs, lambda run: float(np.mean([run["clips"][group][name] for name in names]))
+    )
     if math.isinf(variance) or count < 2:
         return Interval(float(apart.mean()), math.inf, count)
     sources = [

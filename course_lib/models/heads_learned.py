@@ -16,8 +16,9 @@ from course_lib.models.proposals import Proposals
 
 
 class BroadcastHead(Head):
-    """A small version of SiamBroadcastRPN's head: one map of 18 × 18 instead of the original's
-    32 × 32 and 16 × 16.
+    """A small version of SiamBroadcastRPN's head: one map, four cells smaller than the search
+    features (18 × 18 with AlexNet, 28 × 28 with Lite0), instead of the original's 32 × 32 and
+    16 × 16.
 
     Args:
         features: channels of φ.
@@ -38,14 +39,14 @@ class BroadcastHead(Head):
         self.boxes = nn.Conv2d(channels, 4 * anchors, 3, padding=1)
 
     def template_features(self, z: Tensor) -> tuple[Tensor]:
-        """The exemplar as one vector (B, C, 1, 1): the maximum of each channel over its central
-        4 × 4 cells."""
+        """The exemplar as one vector (B, C, 1, 1): the maximum of each channel over all cells of z
+        (B, C, n, n) but the outermost; n is 6 with AlexNet, 8 with Lite0."""
         return (z[:, :, 1:-1, 1:-1].amax((2, 3), keepdim=True),)
 
     def forward(self, template: tuple[Tensor], x: Tensor) -> Proposals:
-        """Proposals for search features (B, C, 22, 22)."""
-        both = torch.cat([x, broadcast_over(template[0], x)], 1)  # (B, 2C, 22, 22)
-        both = self.compare(both)  # (B, channels, 18, 18)
+        """Proposals for search features (B, C, m, m)."""
+        both = torch.cat([x, broadcast_over(template[0], x)], 1)  # (B, 2C, m, m)
+        both = self.compare(both)  # (B, channels, m − 4, m − 4)
         return as_proposals(self.classes(both), self.boxes(both))
 
 
@@ -103,7 +104,7 @@ class GlobalStage(nn.Module):
 
 class ConcatHead(Head):
     """A small version of SiamConcatRPN's head: exemplar and search features of equal size are
-    concatenated. One map of 18 × 18.
+    concatenated. One map, four cells smaller than these: 18 × 18 with AlexNet, 28 × 28 with Lite0.
 
     The batch norm before every stage makes up for the missing pre-training: the features of the
     original's pre-trained backbone have a known scale.
@@ -137,13 +138,13 @@ class ConcatHead(Head):
         return F.interpolate(exemplar, size=(search, search), mode="bilinear", align_corners=False)
 
     def template_features(self, z: Tensor) -> tuple[Tensor]:
-        """The exemplar features (B, C, 22, 22) as they are."""
+        """The exemplar features (B, C, m, m) as they are."""
         return (z,)
 
     def forward(self, template: tuple[Tensor], x: Tensor) -> Proposals:
-        """Proposals for search features (B, C, 22, 22)."""
-        both = torch.cat([x, template[0].expand(len(x), -1, -1, -1)], 1)  # (B, 2C, 22, 22)
-        both = self.stages(both)[:, :, 2:-2, 2:-2]  # (B, channels, 18, 18)
+        """Proposals for search features (B, C, m, m)."""
+        both = torch.cat([x, template[0].expand(len(x), -1, -1, -1)], 1)  # (B, 2C, m, m)
+        both = self.stages(both)[:, :, 2:-2, 2:-2]  # (B, channels, m − 4, m − 4)
         return as_proposals(self.classes(both), self.boxes(both))
 
 

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from course_lib.evaluation.arms import arm_difference, by_sequence, spread_of_seeds
+from course_lib.evaluation.arms import (
+    arm_difference,
+    by_sequence,
+    score_difference,
+    spread_of_seeds,
+)
 
 
 def runs_of(scores: dict[str, list[list[float]]]) -> list[dict]:
@@ -20,10 +25,15 @@ def runs_of(scores: dict[str, list[list[float]]]) -> list[dict]:
     ]
 
 
+def mean_of(run: dict) -> float:
+    """A run's mean over its clips."""
+    return float(np.mean(list(run["clips"]["g"].values())))
+
+
 def test_seeds_of_all_arms_give_the_spread():
     """Means .5 and .7, .2 and .2: squares .02 and 0 about them, two degrees of freedom."""
     runs = runs_of({"a": [[0.4, 0.6], [0.6, 0.8]], "b": [[0.1, 0.3], [0.3, 0.1]]})
-    assert spread_of_seeds(runs, "g") == (pytest.approx(0.01), 2)
+    assert spread_of_seeds(runs, mean_of) == (pytest.approx(0.01), 2)
     assert by_sequence(runs, "b", "g").tolist() == [[0.1, 0.3], [0.3, 0.1]]
 
 
@@ -41,6 +51,16 @@ def test_one_seed_of_each_leaves_it_open():
     runs = runs_of({"a": [[0.9, 0.9]], "b": [[0.1, 0.1]]})
     assert not arm_difference(runs, "a", "b", "g").excludes_zero
     assert arm_difference(runs, "a", "c", "g") is None
+
+
+def test_without_clips_the_seeds_are_the_only_source():
+    """.6 minus .2; .01 times (1/2 + 1/2), with two degrees of freedom."""
+    runs = runs_of({"a": [[0.4, 0.6], [0.6, 0.8]], "b": [[0.1, 0.3], [0.3, 0.1]]})
+    found = score_difference(runs, "a", "b", mean_of)
+    assert (found.mean, found.n) == (pytest.approx(0.4), 4)
+    assert found.half_width == pytest.approx(student.ppf(0.975, 2) * 0.1)
+    assert score_difference(runs, "a", "c", mean_of) is None
+    assert math.isinf(score_difference([runs[0], runs[2]], "a", "b", mean_of).half_width)
 
 
 def test_it_holds_the_truth_as_often_as_it_says():
