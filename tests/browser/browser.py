@@ -92,6 +92,8 @@ sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.
     " 'climbed', climber.step, [round(v) for v in climber.box], round(climber.values['length']),"
     " 'rate', loop.values['rate'], loop.values['response'], dict(maps.values), maps.box)",
 ]
+# of the widgets, in the order of the page: a cell ends with its widget's
+NAMES = tuple(cell.splitlines()[-1] for cell in CELLS[1:-1])
 # the toolbar's circle shows idle before the notebook has its kernel, and cells run then would be
 # lost
 READY = """
@@ -227,6 +229,9 @@ class Page:
 
     def one(self, css: str, inside=None):
         return self.until(lambda: self.all(css, inside), css)[0]
+
+    def widget(self, name: str):
+        return self.all(".tc-widget")[NAMES.index(name)]
 
     def command(self, name: str, arguments: dict | None = None) -> None:
         # not awaited: a command may end only when what it started ends

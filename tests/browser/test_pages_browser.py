@@ -9,6 +9,7 @@ import sys
 import pytest
 from browser import (
     CELLS,
+    NAMES,
     PROJECT,
     Page,
     free_port,
@@ -19,20 +20,6 @@ from browser import (
 )
 
 pytestmark = pytest.mark.slow
-NAMES = [
-    "player",
-    "picker",
-    "bench",
-    "maps",
-    "anchors",
-    "fields",
-    "margins",
-    "shifts",
-    "windows",
-    "explorer",
-    "board",
-]
-NAMES += ["curves", "loop", "climber", "room", "attention", "live", "race", "protocol"]
 
 
 def severe(driver, *but: str) -> list[str]:

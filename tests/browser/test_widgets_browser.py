@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_player_by_keyboard(page, keys):
-    widget = page.all(".tc-widget")[0]
+    widget = page.widget("player")
     slider, canvas, number = (
         page.one(css, widget) for css in ("input[type=range]", "canvas", ".tc-readout")
     )
@@ -49,7 +49,7 @@ def test_player_by_keyboard(page, keys):
 def test_picker_by_mouse_keyboard_and_number(page, keys):
     from selenium.webdriver import ActionChains
 
-    widget = page.all(".tc-widget")[1]
+    widget = page.widget("picker")
     canvas, readout = page.one("canvas", widget), page.one(".tc-readout", widget)
     fields = page.all("input[type=number]", widget)
     values = lambda: [float(field.get_attribute("value")) for field in fields]  # noqa: E731
@@ -81,7 +81,7 @@ def test_picker_by_mouse_keyboard_and_number(page, keys):
 
 
 def test_picker_by_touch(page):
-    canvas = page.one("canvas", page.all(".tc-widget")[1])
+    canvas = page.one("canvas", page.widget("picker"))
     page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     box = page.driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", canvas)
 
@@ -98,13 +98,13 @@ def test_picker_by_touch(page):
     touch("touchMove", (0.8, 0.8))
     touch("touchMove", (0.9, 0.95))
     touch("touchEnd")
-    fields = page.all("input[type=number]", page.all(".tc-widget")[1])
+    fields = page.all("input[type=number]", page.widget("picker"))
     drawn = [float(field.get_attribute("value")) for field in fields]
     assert drawn == pytest.approx([168, 126, 48, 45], abs=1)
 
 
 def test_bench_runs_again_when_a_slider_moves(page, keys):
-    widget = page.all(".tc-widget")[2]
+    widget = page.widget("bench")
     rate, sigma, regulariser, frame = page.all("input[type=range]", widget)
     psr = "return arguments[0].querySelector('svg polyline').getAttribute('points')"
     chart = lambda: page.driver.execute_script(psr, widget)  # noqa: E731
@@ -138,7 +138,7 @@ def test_bench_runs_again_when_a_slider_moves(page, keys):
 
 
 def test_explorer_by_keyboard(page, keys):
-    widget = page.all(".tc-widget")[3]
+    widget = page.widget("maps")
     left, right = page.all("canvas", widget)
     readout, probe = page.one(".tc-readout", widget), page.one(".tc-probe", widget)
     frame, drawn_in = page.all("input[type=range]", widget)
@@ -198,7 +198,7 @@ def test_explorer_by_keyboard(page, keys):
 def test_explorer_by_mouse_and_touch(page, keys):
     from selenium.webdriver import ActionChains
 
-    widget = page.all(".tc-widget")[3]
+    widget = page.widget("maps")
     left, right = page.all("canvas", widget)
     readout, probe = page.one(".tc-readout", widget), page.one(".tc-probe", widget)
     page.all("input[type=range]", widget)[0].send_keys(keys.HOME, keys.ARROW_RIGHT * 7)
@@ -245,7 +245,7 @@ def test_explorer_by_mouse_and_touch(page, keys):
 def test_anchor_explorer_by_click_and_keyboard(page, keys):
     from selenium.webdriver import ActionChains
 
-    widget = page.all(".tc-widget")[4]
+    widget = page.widget("anchors")
     image = page.one("img", widget)
     assert "cell 8 8" in page.kernel_reads()  # it begins at the best anchor
     page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", image)
@@ -261,7 +261,7 @@ def test_anchor_explorer_by_click_and_keyboard(page, keys):
 def test_attention_explorer_by_click(page):
     from selenium.webdriver import ActionChains
 
-    widget = page.all(".tc-widget")[15]
+    widget = page.widget("attention")
     image, readout = page.one("img", widget), page.one(".tc-readout", widget)
     page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", image)
     w, h = image.size["width"], image.size["height"]
@@ -275,7 +275,7 @@ def test_attention_explorer_by_click(page):
 
 
 def test_field_explorer_by_keyboard(page, keys):
-    widget = page.all(".tc-widget")[5]
+    widget = page.widget("fields")
     readout = page.one(".tc-readout", widget)
     assert readout.text.startswith("field 87 pixels, 69 % of the exemplar")
     kernel, depth = page.all("input[type=range]", widget)
@@ -290,7 +290,7 @@ def test_field_explorer_by_keyboard(page, keys):
 
 
 def test_margin_explorer_by_keyboard(page, keys):
-    widget = page.all(".tc-widget")[6]
+    widget = page.widget("margins")
     readout = page.one(".tc-readout", widget)
     assert (
         "margins 0.2 0" in page.kernel_reads()
@@ -311,7 +311,7 @@ def test_margin_explorer_by_keyboard(page, keys):
 
 
 def test_shift_explorer_by_keyboard(page, keys):
-    widget = page.all(".tc-widget")[7]
+    widget = page.widget("shifts")
     readout = page.one(".tc-readout", widget)
     assert readout.text.startswith("shifted by (10, 4); the gaussian kernel")
     across, down, _ = page.all("input[type=range]", widget)
@@ -323,11 +323,11 @@ def test_shift_explorer_by_keyboard(page, keys):
     assert "shifted by (-24, 5)" in page.kernel_reads()
 
 
-@pytest.mark.parametrize("number", [8, 9, 10, 14, 15])  # windows to attention
-def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
+@pytest.mark.parametrize("name", ["windows", "explorer", "board", "room", "attention"])
+def test_every_control_of_a_bench_reaches_the_kernel(page, keys, name):
     """From end to end by keyboard; what Python holds is what the page shows, and the image follows
     the frame."""
-    widget = page.all(".tc-widget")[number]
+    widget = page.widget(name)
     image = page.one("img.tc-image", widget)
     frame, *others = page.all("input[type=range]", widget)
     before = image.get_attribute("src")
@@ -383,7 +383,7 @@ def test_every_slider_follows_the_mouse(page):
 
 
 def test_live_curves_follow_the_kernel(page):
-    widget = page.all(".tc-widget")[11]
+    widget = page.widget("curves")
     image, readout = page.one("img.tc-image", widget), page.one(".tc-readout", widget)
     before, step = image.get_attribute("src"), int(readout.text.split()[1])
     page.kernel_reads()  # the last cell takes a step
@@ -399,7 +399,7 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     from selenium.webdriver import ActionChains
 
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 95
+    assert len(controls) == 98
     for control in controls:
         # elements far out of view are not laid out and have no name
         page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", control)
@@ -452,6 +452,8 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "row of the token",
         "column of the token",
         "Frame",
+        "a frame is bad up to the overlap",
+        "bad frames in a row that make a failure",
     ]
     for control in controls:
         if control.get_attribute("type") == "file":  # keys sent to it would be the name of a file
@@ -481,7 +483,7 @@ def test_nothing_went_wrong_in_the_console(page):
 
 
 def test_size_loop_by_keyboard(page, keys):
-    widget = page.all(".tc-widget")[12]
+    widget = page.widget("loop")
     readout, response = page.one(".tc-readout", widget), page.one("select", widget)
     gain, bias, rate, assumed, noise = page.all("input[type=range]", widget)
     for control in (response, gain, assumed, noise):
@@ -500,7 +502,7 @@ def test_size_loop_by_keyboard(page, keys):
 def test_box_climber_by_mouse_keyboard_and_buttons(page, keys):
     from selenium.webdriver import ActionChains
 
-    widget = page.all(".tc-widget")[13]
+    widget = page.widget("climber")
     canvas, readout = page.one("canvas", widget), page.one(".tc-readout", widget)
     maps, (one, climb, back) = page.one("img.tc-image", widget), page.all("button", widget)
     page.all("input[type=range]", widget)[0].send_keys(keys.HOME, keys.ARROW_RIGHT)  # length 1
@@ -541,7 +543,7 @@ def test_box_climber_by_mouse_keyboard_and_buttons(page, keys):
 def test_race_by_keyboard_and_by_mouse_in_its_chart(page, keys):
     from selenium.webdriver import ActionChains
 
-    widget = page.all(".tc-widget")[16]
+    widget = page.widget("race")
     slider, number = page.one("input[type=range]", widget), page.one(".tc-readout", widget)
     one, other = page.all("canvas", widget)
     captions = page.all("figcaption", widget)
