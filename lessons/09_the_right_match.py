@@ -23,8 +23,8 @@ import torch.nn.functional as F
 from course_lib import plots
 from course_lib.analysis import diagrams_heads
 from course_lib.data.benchmarks import load_benchmark, real_sequences
+from course_lib.evaluation.arms import arm_difference
 from course_lib.evaluation.figures import draw_curves
-from course_lib.evaluation.intervals import Interval
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import read_measured, show_table
 from course_lib.exercises import award, exercise, progress
@@ -88,7 +88,7 @@ plots.show(*diagrams_heads.concat_diagram())
 # %% [markdown]
 # {{figure concat}} SiamConcatRPN from left to right: both images with a mask as fourth channel, one ResNet-50 for both, their maps joined, then nothing but convolutions. No arrow is a correlation: the three global convolutions have to find out that the exemplar's features and the target's are alike. The last maps carry SSD's default boxes, as in lesson 07.
 #
-# To compare a cell of one map with a distant cell of the other, convolutions must see almost all of the 19 × 19 cells at once (22 × 22 in the small version that ships with this course). One kernel of 11 × 11 reaches 5 cells to each side; the stages of 11, 9 and 7, each followed by a 3 × 3, reach 15 together. Kernels so large are expensive.
+# To compare a cell of one map with a distant cell of the other, convolutions must see almost all of the 19 × 19 cells at once. One kernel of 11 × 11 reaches 5 cells to each side; the stages of 11, 9 and 7, each followed by a 3 × 3, reach 15 together. (The small version that ships with this course has the same stages and 32 × 32 cells: from the centre they reach nearly all of them, from a corner a quarter.) Kernels so large are expensive.
 #
 # ### Exercise 09.1 · What a large kernel costs
 # {{exercise}}
@@ -336,7 +336,7 @@ print(f"IoU with the target / with the mask: {said}")
 #
 # <details><summary>What came of it</summary>
 #
-# Without a shift the two are one box and the curves meet; from there on read which is above. The solid curve falls in any case, since the target is looked for where the mask is. Training showed masks that were off by a quarter of the target's sides (a standard deviation, along x and along y), and seldom by more than half of them.
+# Without a shift the two are one box and the curves meet. With the mask up to half a target away the box lies about as near to the one as to the other; further off it stays more with the target, but half of the overlap is gone. Training showed masks that were off by a quarter of the target's sides (a standard deviation, along x and along y), and seldom by more than half of them: so near, a guide could be believed, and that was learned.
 # </details>
 #
 # (The end of this section is a good place to stop.)
@@ -838,8 +838,8 @@ print(f"hits at the end: {said}")
 # %%
 heads = read_measured(RESULTS / "heads.json")
 paper = read_measured(RESULTS / "siamrpn_published.json")
-arms = tuple(dict.fromkeys(run["match"] for run in heads["runs"]))
-runs = {name: [r for r in heads["runs"] if r["match"] == name] for name in arms}
+arms = tuple(dict.fromkeys(run["arm"] for run in heads["runs"]))
+runs = {name: [r for r in heads["runs"] if r["arm"] == name] for name in arms}
 
 
 def each_seed(values):
@@ -865,7 +865,7 @@ show_table(rows, caption, formats=".2f", first="match")
 show_table(paper["epfl_otb2015"], "OTB-2015, EPFL report")
 
 # %% [markdown]
-# *Start* says how the comparison begins. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (both its convolutions begin as the same projection of φ), and so could the depth-wise head; the two that learn to compare have no such form. Arms that begin alike can be compared for their heads alone; one that begins as a similarity has a lead over those that begin at random, and the table says which do.
+# *Start* says how the comparison begins. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (both its convolutions begin as the same projection of φ), and so could the depth-wise head; the two that learn to compare have no such form. Arms that begin alike can be compared for their heads alone. A start as a similarity is a lead at step 0, and none at the end: the up-channel head that had it minus the one that began at random is {{evidence similar-upchannel open}} in AUC on the real clips.
 
 # %%
 real = {name: [r["otb+vot2014"] for r in of] for name, of in runs.items()}
@@ -902,9 +902,9 @@ words = f"Left: success on 22 real targets, mean of the seeds: {said}. Middle an
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure heads}} Left: success of our five networks. Middle and right: the report's three networks, its own values on OTB-2015 beside ours. Read the published side first: SiamBroadcastRPN's AUC is .598 and SiamRPN's .602, a difference of .004 between two trainings on one benchmark; its precision is .035 lower. As published, then, a network without correlation reaches the same success, and SiamConcatRPN does not. (Nothing there isolates the head: SiamBroadcastRPN has two ResNet-50 backbones of its own, the reproduced SiamRPN a large AlexNet.) Ours, with one backbone for all and a far smaller budget, differ by more.
+# {{figure heads}} Left: success of our five networks. Middle and right: the report's three networks, its own values on OTB-2015 beside ours. Read the published side first: SiamBroadcastRPN's AUC is .598 and SiamRPN's .602, a difference of .004 between two trainings on one benchmark; its precision is .035 lower. As published, then, a network without correlation reaches the same success, and SiamConcatRPN does not. (Nothing there isolates the head: SiamBroadcastRPN has two ResNet-50 backbones of its own, the reproduced SiamRPN a large AlexNet.) Ours, with one backbone for all and far fewer pairs, lie lower, and concatenation comes last there too.
 #
-# How much of that is more than chance? The same clips, network minus network:
+# How much of that is more than chance? The same clips, network minus network; other clips would have given another difference, and so would other seeds:
 
 # %%
 pairs = [("siamfc", arm) for arm in arms[1:]]
@@ -917,14 +917,7 @@ for shift, (which, label) in enumerate(
     (("otb+vot2014", "22 real"), ("generated-v1", "24 generated"))
 ):
     for k, (a, b) in enumerate(pairs):
-        of = [
-            {
-                c: np.mean([r[which]["auc_by_sequence"][c] for r in runs[m]])
-                for c in runs[m][0][which]["auc_by_sequence"]
-            }
-            for m in (a, b)
-        ]
-        between = Interval.of([of[0][c] - of[1][c] for c in of[0]])
+        between = arm_difference(heads["runs"], a, b, which)
         look = {"color": plots.CYCLE[shift], "fmt": plots.MARKERS[shift], "capsize": 3}
         place = len(pairs) - k + 0.15 - 0.3 * shift
         ax.errorbar(
@@ -933,7 +926,7 @@ for shift, (which, label) in enumerate(
         said.append(f"{a} minus {b}, {label}: {between}")
 ax.set_yticks(range(len(pairs), 0, -1), [f"{a} minus {b}" for a, b in pairs])
 ax.axvline(0, color=plots.NEUTRAL, lw=1)
-ax.set(xlabel="difference of AUC, with its 95 % interval over the clips")
+ax.set(xlabel="difference of AUC, with its 95 % interval")
 ax.grid(alpha=0.3, axis="x")
 ax.legend(fontsize=8)
 plots.show(
@@ -941,7 +934,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure differences}} Each row is a difference of AUC, clip by clip, averaged over the seeds, with its interval over the clips: circles on real clips, squares on generated ones. A row whose interval contains 0 decides nothing; right of 0, the first network of the pair is ahead on these clips.
+# {{figure differences}} Each row is a difference of AUC, clip by clip, averaged over the seeds: circles on real clips, squares on generated ones. Its interval is for other clips and other seeds; how far seeds lie apart is taken from all networks together, since two or three of one say little. A row whose interval contains 0 decides nothing; right of 0, the first network of the pair is ahead.
 #
 # ## Remark 1: a box, read from a correlation?
 #
@@ -1041,13 +1034,14 @@ print(", ".join(f"step {row['step']}: hits {row['hits']:.2f}" for row in rows))
 # %% [markdown]
 # ## What the figures say
 #
-# * **Correlation is a good start, since it has nothing to learn.** With this budget SiamFC is ahead of the up-channel head {{evidence siamfc-upchannel above}} and of the depth-wise one {{evidence siamfc-depthwise above}}: {{see differences}}, {{see budget}}.
-# * **The more a head has to learn before it can match, the further behind it is.** The depth-wise head is ahead of broadcasting {{evidence depthwise-broadcast above}}, and behind the up-channel head {{evidence upchannel-depthwise above}}, see its start in the table: {{see differences}}. So at this budget; as published, with many more pairs, broadcasting reaches SiamRPN, .598 and .602 ({{see heads}}). A run ten times as long would decide.
-# * **Remark 1 is not borne out: a box can be read from a correlation.** At the right place the up-channel head's boxes are better than the broadcast head's {{evidence fit-upchannel-broadcast above}}; for the depth-wise head, against broadcasting {{evidence fit-depthwise-broadcast open}} and against concatenation {{evidence fit-depthwise-concat open}}, it takes more seeds to decide: {{see fit}}.
+# * **Correlation is a good start, since it has nothing to learn.** With this budget SiamFC, which is a correlation and nothing else, is ahead of every head, {{see differences}}: of the up-channel head {{evidence siamfc-upchannel above}}, the depth-wise one {{evidence siamfc-depthwise above}}, broadcasting {{evidence siamfc-broadcast above}} and concatenation {{evidence siamfc-concat above}}. {{see budget}} shows the beginning of it.
+# * **Among the three heads without a mask so few pairs decide nothing in tracking**, {{see differences}}: up-channel minus depth-wise {{evidence upchannel-depthwise open}}, depth-wise minus broadcast {{evidence depthwise-broadcast open}}. As published, with many more pairs, broadcasting reaches SiamRPN, .598 and .602 ({{see heads}}).
+# * **On pairs a correlation chooses the better box than broadcasting does**, left in {{see fit}}: the depth-wise head by {{evidence choice-depthwise-broadcast above}}. There the target is anywhere within 64 pixels; in tracking, the window and the penalty help a network that does not know where to look.
+# * **Remark 1 is not borne out for a correlation channel by channel.** At the right place the depth-wise head's boxes cannot be told from the broadcast head's {{evidence fit-depthwise-broadcast open}}, nor from those of concatenation {{evidence fit-depthwise-concat open}}. The up-channel head's are a little behind broadcasting {{evidence fit-upchannel-broadcast below}}, though what it lacks need not be the correlation: it has eleven times the weights to learn from the same pairs. Right in {{see fit}}.
 # * **Remark 2 is right of the network, not of the tracker.** Without a mask the shape found does not follow the mark {{evidence mark-without-mask open}}, by construction. With the tracker's penalty it does, for the depth-wise head by a slope of {{evidence penalty-depthwise above}} (mean over the clips): {{see aspect}}.
 # * **A mask makes the mark visible; using it has to be learned as well.** `concat` is told the marked shape in both images; its slope is {{evidence mask-concat above}}, where 1 would follow: {{see aspect}}.
 # * **Nor do the heads simply measure.** The depth-wise head follows a shape that is seen {{evidence seen-depthwise above}}, but misses a slope of 1 {{evidence unseen-depthwise above}}: {{see aspect}}. So it was with size in lesson 08.
-# * **A mask that says where is followed.** {{see temptation}} shows it on pairs. In tracking the guide is the network's own last answer, so errors are passed on: `concat`, which chooses good boxes on pairs (left in {{see fit}}), is behind broadcasting {{evidence broadcast-concat above}}, as the report explains it.
+# * **A mask that says where is believed, also where it is wrong.** {{see temptation}} shows on pairs how the overlap with the target falls. In tracking the guide is the network's own last answer, so errors are passed on: `concat`, whose boxes on pairs cannot be told from the depth-wise head's {{evidence choice-depthwise-concat open}}, is behind broadcasting {{evidence broadcast-concat above}}, as the report explains it.
 #
 # So is correlation the right match? For *where*, yes, as long as pairs are few: it knows from the start that a thing looks the same wherever it is. For *how large*, {{see fit}} shows no disadvantage. The shape that was marked it cannot carry: that must come from a mask or the tracker.
 #

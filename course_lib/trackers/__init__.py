@@ -56,6 +56,7 @@ class System(NamedTuple):
 
 SYSTEMS = {
     "siamfc-5s": System("siamfc", "siamfc_5s"),
+    "siamfc-lite0": System("siamfc", "siamfc", {"weights": "heads-siamfc"}),
     "siamrpnpp": System("siamrpn", "siamrpnpp"),
     "siamconcatrpn": System("siamrpn", "siamrpn", {"weights": "heads-concat"}),
     "siambroadcastrpn": System("siamrpn", "siamrpn", {"weights": "heads-broadcast"}),

@@ -1,8 +1,11 @@
 """What lesson 09 concludes from results that come with the course."""
 
+import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+from course_lib.evaluation.arms import arm_difference, score_difference
 from course_lib.evaluation.intervals import Interval
 from course_lib.evaluation.tables import read_measured
 from course_lib.places import RESULTS
@@ -11,27 +14,25 @@ REAL = "otb+vot2014"
 NO_MASK = "heads-upchannel", "heads-depthwise", "heads-broadcast"
 
 
-def mean_aucs(match: str) -> dict[str, float]:
-    """AUC of one network on each real clip, averaged over its seeds."""
-    runs = [r for r in read_measured(RESULTS / "heads.json")["runs"] if r["match"] == match]
-    found = [run[REAL]["auc_by_sequence"] for run in runs]
-    return {name: sum(aucs[name] for aucs in found) / len(found) for name in found[0]}
+UNKNOWN = Interval(0.0, math.inf, 0)  # not measured
 
 
-def over(match: str, other: str) -> Interval:
-    """AUC of one network minus another's, clip by clip."""
-    mine, theirs = mean_aucs(match), mean_aucs(other)
-    return Interval.of([mine[name] - theirs[name] for name in mine])
+def runs() -> list[dict[str, Any]]:
+    """The runs of the study of heads."""
+    return read_measured(RESULTS / "heads.json")["runs"]
 
 
-def fits_over(match: str, other: str) -> Interval:
-    """IoU of the proposal nearest to the target, of one head minus another's, seed by seed."""
-    runs = read_measured(RESULTS / "heads.json")["runs"]
-    mine, theirs = (
-        {r["seed"]: r["validation"]["fit"] for r in runs if r["match"] == name}
-        for name in (match, other)
-    )
-    return Interval.of([mine[seed] - theirs[seed] for seed in mine])
+def over(arm: str, other: str) -> Interval:
+    """AUC of one network minus another's on the real clips, for other clips and other seeds."""
+    return arm_difference(runs(), arm, other, REAL) or UNKNOWN
+
+
+def on_pairs(score: str, arm: str, other: str) -> Interval:
+    """A score of one head minus another's on held-out pairs, for other seeds: "iou", of the most
+    probable proposal, or "fit", of the one nearest to the target."""
+    with_boxes = [run for run in runs() if run["arm"] != "siamfc"]
+    found = score_difference(with_boxes, arm, other, lambda run: run["validation"][score])
+    return found or UNKNOWN
 
 
 def gains(weights: str, way: str) -> dict[str, float]:
@@ -61,12 +62,17 @@ def lacking(weights: str) -> Interval:
 EVIDENCE: dict[str, Callable[[], Interval]] = {
     "siamfc-upchannel": partial(over, "siamfc", "upchannel"),
     "siamfc-depthwise": partial(over, "siamfc", "depthwise"),
+    "siamfc-broadcast": partial(over, "siamfc", "broadcast"),
+    "siamfc-concat": partial(over, "siamfc", "concat"),
     "upchannel-depthwise": partial(over, "upchannel", "depthwise"),
     "depthwise-broadcast": partial(over, "depthwise", "broadcast"),
     "broadcast-concat": partial(over, "broadcast", "concat"),
-    "fit-depthwise-broadcast": partial(fits_over, "depthwise", "broadcast"),
-    "fit-depthwise-concat": partial(fits_over, "depthwise", "concat"),
-    "fit-upchannel-broadcast": partial(fits_over, "upchannel", "broadcast"),
+    "choice-depthwise-broadcast": partial(on_pairs, "iou", "depthwise", "broadcast"),
+    "choice-depthwise-concat": partial(on_pairs, "iou", "depthwise", "concat"),
+    "similar-upchannel": partial(over, "upchannel as similarity", "upchannel"),
+    "fit-depthwise-broadcast": partial(on_pairs, "fit", "depthwise", "broadcast"),
+    "fit-depthwise-concat": partial(on_pairs, "fit", "depthwise", "concat"),
+    "fit-upchannel-broadcast": partial(on_pairs, "fit", "upchannel", "broadcast"),
     "mark-without-mask": blind,
     "mask-concat": partial(gain, "heads-concat", "believed"),
     "penalty-depthwise": partial(gain, "heads-depthwise", "penalised"),
