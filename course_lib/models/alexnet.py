@@ -93,8 +93,11 @@ class AlexNet(Backbone):
         return self._level_channels
 
     def stages(self) -> list[list[nn.Module]]:
-        """The five convolutions, each with its batch norm; SiamRPN freezes the first three."""
-        return [[getattr(self, f"conv{k}"), getattr(self, f"bn{k}")] for k in range(1, 6)]
+        """The five convolutions, each with its batch norm, the guide beside the first; SiamRPN
+        freezes the first three."""
+        stages = [[getattr(self, f"conv{k}"), getattr(self, f"bn{k}")] for k in range(1, 6)]
+        stages[0] += [self.guide] if self.guided else []
+        return stages
 
     def init_weights(self) -> None:
         """Initialise the weights; at first the mask changes nothing."""

@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 
 from course_lib.data.loader import PairBatch, batches
 from course_lib.errors import CourseError, SettingsError
+from course_lib.models.backbones import make_backbone
 from course_lib.models.device import Placement, sent
 from course_lib.training import loop as loop_module
 from course_lib.training import proposal_task
@@ -347,6 +348,36 @@ def test_a_frozen_backbone_is_folded_for_training_and_shares_every_other_weight(
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
     network.backbone.freeze(0)
     assert with_fast_backbone(network, place) is network
+
+
+@pytest.mark.parametrize("backbone", ["alexnet", "lite0"])
+def test_the_guide_of_a_frozen_backbone_is_trained(backbone):
+    """It lies in front of all that is frozen; the first steps must move it away from zero."""
+    torch.manual_seed(0)
+    settings = replace(
+        TINY, network="siamrpn", backbone=backbone, search=255, start_from=None,
+        freeze=len(make_backbone(backbone).stages()),
+    )  # fmt: skip
+    settings = replace(settings, proposals=replace(settings.proposals, head="concat"))
+    network = make_task(settings).network.train()
+    for name, tensor in network.backbone.named_buffers():
+        if name.endswith("running_var"):
+            tensor.uniform_(0.5, 2)
+    with torch.no_grad():
+        network.backbone.guide.weight.normal_()
+    fast = with_fast_backbone(network, Placement(CPU, bf16=False)).train()
+    own = {id(p) for p in network.parameters() if p.requires_grad}
+    assert own == {id(p) for p in fast.parameters() if p.requires_grad}
+    masks = (torch.arange(255) < 100).float().expand(2, 1, 255, -1)
+    images = [torch.cat([torch.rand(2, 3, n, n) * 255, masks[..., :n, :n]], 1) for n in (127, 255)]
+    kept = copy.deepcopy(network.state_dict())
+    theirs = network(*images).float()
+    network.load_state_dict(kept)  # the head's averages
+    mine = fast(*images).float()
+    torch.testing.assert_close(mine.offsets, theirs.offsets, rtol=1e-3, atol=1e-3)
+    mine.logits.square().sum().backward()
+    assert float(network.backbone.guide.weight.grad.abs().max()) > 0
+    assert network.backbone.conv1.weight.grad is None
 
 
 @torch.no_grad()
