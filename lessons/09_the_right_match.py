@@ -859,9 +859,10 @@ rows = {
     }
     for name, of in runs.items()
 }
-seeds = len(runs["siamfc"])
-caption = f"{heads['pairs']:,} pairs each, {seeds} seeds; {heads['measured']['hardware']}"
-show_table(rows, caption, formats=".2f", first="match")
+caption = (
+    f"{heads['pairs']:,} pairs each, a value for each seed; {heads['measured']['hardware']}"
+)
+show_table(rows, caption, formats=".2f", first="network")
 show_table(paper["epfl_otb2015"], "OTB-2015, EPFL report")
 
 # %% [markdown]
@@ -934,7 +935,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure differences}} Each row is a difference of AUC, clip by clip, averaged over the seeds: circles on real clips, squares on generated ones. Its interval is for other clips and other seeds; how far seeds lie apart is taken from all networks together, since two or three of one say little. A row whose interval contains 0 decides nothing; right of 0, the first network of the pair is ahead.
+# {{figure differences}} Each row is a difference of AUC, clip by clip, averaged over the seeds: circles on real clips, squares on generated ones. Its interval is for other clips and other seeds; how far seeds lie apart is taken from all networks together, since one or two of one network say little. A row whose interval contains 0 decides nothing; right of 0, the first network of the pair is ahead.
 #
 # ## Remark 1: a box, read from a correlation?
 #
