@@ -60,10 +60,7 @@ def lacking(weights: str) -> Interval:
 
 
 EVIDENCE: dict[str, Callable[[], Interval]] = {
-    "siamfc-upchannel": partial(over, "siamfc", "upchannel"),
     "siamfc-depthwise": partial(over, "siamfc", "depthwise"),
-    "siamfc-broadcast": partial(over, "siamfc", "broadcast"),
-    "siamfc-concat": partial(over, "siamfc", "concat"),
     "upchannel-depthwise": partial(over, "upchannel", "depthwise"),
     "depthwise-broadcast": partial(over, "depthwise", "broadcast"),
     "broadcast-concat": partial(over, "broadcast", "concat"),
@@ -71,7 +68,6 @@ EVIDENCE: dict[str, Callable[[], Interval]] = {
     "choice-depthwise-concat": partial(on_pairs, "iou", "depthwise", "concat"),
     "similar-upchannel": partial(over, "upchannel as similarity", "upchannel"),
     "fit-depthwise-broadcast": partial(on_pairs, "fit", "depthwise", "broadcast"),
-    "fit-depthwise-concat": partial(on_pairs, "fit", "depthwise", "concat"),
     "fit-upchannel-broadcast": partial(on_pairs, "fit", "upchannel", "broadcast"),
     "mark-without-mask": blind,
     "mask-concat": partial(gain, "heads-concat", "believed"),
