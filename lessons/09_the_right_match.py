@@ -336,7 +336,7 @@ print(f"IoU with the target / with the mask: {said}")
 #
 # <details><summary>What came of it</summary>
 #
-# Without a shift the two are one box and the curves meet. With the mask up to half a target away the box lies about as near to the one as to the other; further off it stays more with the target, but half of the overlap is gone. Training showed masks that were off by a quarter of the target's sides (a standard deviation, along x and along y), and seldom by more than half of them: so near, a guide could be believed, and that was learned.
+# Without a shift the two are one box and the curves meet. With the mask up to half a target away the box lies about as near to the one as to the other; further off it stays more with the target, but nearly half of the overlap is gone. Training showed masks that were off by a quarter of the target's sides (a standard deviation, along x and along y), and seldom by more than half of them: so near, a guide could be believed, and that was learned.
 # </details>
 #
 # (The end of this section is a good place to stop.)
@@ -833,7 +833,7 @@ print(f"hits at the end: {said}")
 #
 # ## The long run, and the report's own
 #
-# Now the results of a longer run, which ship with the course: the same networks, some seeds each, tracking on generated and on real clips. *Held-out IoU* is the IoU of the most probable box on pairs not used for training, *fit* that of the proposal whose anchor is nearest to the target, whatever its score; the other columns come from tracking (AUC, and precision at 20 pixels).
+# Now the results of a longer run, which ship with the course: the same networks, one or two seeds each, tracking on generated and on real clips. *Held-out IoU* is the IoU of the most probable box on pairs not used for training, *fit* that of the proposal whose anchor is nearest to the target, whatever its score; the other columns come from tracking (AUC, and precision at 20 pixels).
 
 # %%
 heads = read_measured(RESULTS / "heads.json")
@@ -866,7 +866,7 @@ show_table(rows, caption, formats=".2f", first="network")
 show_table(paper["epfl_otb2015"], "OTB-2015, EPFL report")
 
 # %% [markdown]
-# *Start* says how the comparison begins. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (both its convolutions begin as the same projection of φ), and so could the depth-wise head; the two that learn to compare have no such form. Arms that begin alike can be compared for their heads alone. A start as a similarity is a lead at step 0, and none at the end: the up-channel head that had it minus the one that began at random is {{evidence similar-upchannel open}} in AUC on the real clips.
+# *Start* says how the comparison begins. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (both its convolutions begin as the same projection of φ), and so could the depth-wise head; the two that learn to compare have no such form. Arms that begin alike can be compared for their heads alone. A start as a similarity gave no lead that could be told at the end: the up-channel head that had it minus the one that began at random is {{evidence similar-upchannel open}} in AUC on the real clips ({{see differences}}).
 
 # %%
 real = {name: [r["otb+vot2014"] for r in of] for name, of in runs.items()}
@@ -903,7 +903,7 @@ words = f"Left: success on 22 real targets, mean of the seeds: {said}. Middle an
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure heads}} Left: success of our five networks. Middle and right: the report's three networks, its own values on OTB-2015 beside ours. Read the published side first: SiamBroadcastRPN's AUC is .598 and SiamRPN's .602, a difference of .004 between two trainings on one benchmark; its precision is .035 lower. As published, then, a network without correlation reaches the same success, and SiamConcatRPN does not. (Nothing there isolates the head: SiamBroadcastRPN has two ResNet-50 backbones of its own, the reproduced SiamRPN a large AlexNet.) Ours, with one backbone for all and far fewer pairs, lie lower, and concatenation comes last there too.
+# {{figure heads}} Left: success of our networks. Middle and right: the report's three networks, its own values on OTB-2015 beside ours. Read the published side first: SiamBroadcastRPN's AUC is .598 and SiamRPN's .602, a difference of .004 between two trainings on one benchmark; its precision is .035 lower. As published, then, a network without correlation reaches the same success, and SiamConcatRPN does not. (Nothing there isolates the head: SiamBroadcastRPN has two ResNet-50 backbones of its own, the reproduced SiamRPN a large AlexNet.) Ours, with one backbone for all and far fewer pairs, lie lower, and concatenation comes last there too.
 #
 # How much of that is more than chance? The same clips, network minus network; other clips would have given another difference, and so would other seeds:
 
@@ -1037,7 +1037,7 @@ print(", ".join(f"step {row['step']}: hits {row['hits']:.2f}" for row in rows))
 #
 # * **Correlation is a good start, since it has nothing to learn.** With this budget SiamFC is ahead of every head, {{see differences}}; of the depth-wise one, whose mean is the highest of them, {{evidence siamfc-depthwise above}}.
 # * **Among the three heads without a mask so few pairs decide nothing in tracking**, {{see differences}}: up-channel minus depth-wise {{evidence upchannel-depthwise open}}, depth-wise minus broadcast {{evidence depthwise-broadcast open}}. As published, with many more pairs, broadcasting reaches SiamRPN ({{see heads}}).
-# * **On pairs a correlation chooses the better box**, left in {{see fit}}: the depth-wise head before broadcasting {{evidence choice-depthwise-broadcast above}}. There the target is anywhere within 64 pixels; in tracking, window and penalty help those that do not know where to look.
+# * **On pairs a correlation channel by channel chooses better boxes than broadcasting**, left in {{see fit}} {{evidence choice-depthwise-broadcast above}}. There the target is anywhere within 64 pixels, and no window or penalty helps to choose.
 # * **Remark 1 is not borne out for a correlation channel by channel**, right in {{see fit}}: at the right place the depth-wise head's boxes cannot be told from the broadcast head's {{evidence fit-depthwise-broadcast open}}. The up-channel head's are a little behind {{evidence fit-upchannel-broadcast below}}, with eleven times the weights to learn from the same pairs.
 # * **Remark 2 is right of the network, not of the tracker**, {{see aspect}}: without a mask the shape found does not follow the mark {{evidence mark-without-mask open}}, by construction. With the tracker's penalty it does, for the depth-wise head by a slope of {{evidence penalty-depthwise above}}. A mask makes the mark visible; `concat` follows it by {{evidence mask-concat above}}, where 1 would follow fully.
 # * **Nor do the heads simply measure**, {{see aspect}}: the depth-wise head follows a shape that is seen {{evidence seen-depthwise above}}, but misses a slope of 1 {{evidence unseen-depthwise above}}. So it was with size in lesson 08.

@@ -12,8 +12,6 @@ from course_lib.places import RESULTS
 
 REAL = "otb+vot2014"
 NO_MASK = "heads-upchannel", "heads-depthwise", "heads-broadcast"
-
-
 UNKNOWN = Interval(0.0, math.inf, 0)  # not measured
 
 
