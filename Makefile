@@ -67,12 +67,12 @@ sync: $(READY) ## fail if a notebook differs from its source in lessons/
 nbval: students solved ## run every notebook in notebooks/ and solutions/ in profile smoke
 
 # In notebooks/ answers are missing and the course's own stand in; in solutions/ they must be right (COURSE_STRICT=1).
-NBVAL := -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300
+NBVAL := -m pytest -p nbval_kernels --nbval-lax --nbval-current-env --nbval-cell-timeout=300
 students: $(READY) sync
-	COURSE_PROFILE=smoke $(PY) $(NBVAL) notebooks
+	COURSE_PROFILE=smoke PYTHONPATH=tests $(PY) $(NBVAL) notebooks
 
 solved: $(READY) sync
-	COURSE_PROFILE=smoke COURSE_STRICT=1 $(PY) $(NBVAL) solutions
+	COURSE_PROFILE=smoke COURSE_STRICT=1 PYTHONPATH=tests $(PY) $(NBVAL) solutions
 
 notebooks: $(READY) ## build notebooks/ and solutions/ from lessons/
 	$(PY) lessons/build.py

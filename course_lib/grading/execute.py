@@ -110,9 +110,11 @@ class SurvivingExecute(Execute):
             spec = self.km.kernel_spec
             spec.argv = isolation.isolated(spec.argv, place and Path(place), self.exchange)
             spec.interrupt_mode = "message"  # a signal would reach bubblewrap instead
-            # sockets in a folder that both sides see: the sandbox has no network
-            self.km.transport, self.km.ip = "ipc", str(self.exchange / "kernel")
             self.km.connection_file = str(self.exchange / "kernel.json")
+        if os.name == "posix":
+            # Sockets in a folder that both sides see: the sandbox has no network, and outside it a
+            # port that is found free may be another kernel's by the time this one takes it.
+            self.km.transport, self.km.ip = "ipc", str(self.exchange / "kernel")
         options["env"] = {**environment, "COURSE_JUDGED": "1"}
         super().start_new_kernel(**options)
 
