@@ -2,7 +2,8 @@
 
 python benchmarks/heads.py recipes/train_heads.yaml --write results/heads.json
 
-All begin at random; one arm more is the up-channel head that begins as a similarity. Resumes where
+All begin at random; two arms more are the up-channel head that begins as a similarity and the
+concatenation without its mask. Resumes where
 it was cut off. Success and precision on the generated benchmark and on the real clips, and in `clips`
 the AUC of every clip; speed, parameters. The weights of the first seed ship as heads-NAME. Lesson 09
 draws and tabulates the file; lesson 07 takes the change of aspect ratio in the real clips from it.
@@ -27,12 +28,13 @@ from course_lib.recipe import load_settings
 from course_lib.training.settings import TrainSettings
 
 HEADS = ("upchannel", "depthwise", "broadcast", "concat")
-SIMILAR = "upchannel as similarity"
+SIMILAR, UNGUIDED = "upchannel as similarity", "concat without a mask"
 # of SiamFC, which has no head, the backbone's last stage is trained
 ARMS: dict[str, dict[str, Any]] = {
     "siamfc": {"network": "siamfc", "freeze": 5},
     **{head: {"proposals.head": head} for head in HEADS},
     SIMILAR: {"proposals.head": "upchannel", "proposals.as_similarity": True},
+    UNGUIDED: {"proposals.head": "concat", "proposals.mask": False},
 }
 BENCHMARKS = ("generated-v1", "otb+vot2014")
 
@@ -96,7 +98,7 @@ def main() -> int:
     options = study_options(__doc__, list(ARMS), seeds=3).parse_args()
     cv2.setNumThreads(1)
     recipe = options.recipes[0]
-    ships = {name: f"heads-{name}" for name in ARMS if name != SIMILAR}
+    ships = {name: f"heads-{name}" for name in ARMS if name not in (SIMILAR, UNGUIDED)}
     return run_arms(
         [Arm(name, recipe, ARMS[name], ships.get(name, "")) for name in options.arms],
         options,

@@ -32,6 +32,7 @@ class SiamRPN(ProposalNetwork):
         backbone: by name, see `models.backbones`; its last level is read. Of a padded one, whose
             exemplar map is larger than AlexNet's 6 × 6, the central cells are the template
             ("lite0": 8 × 8 of 16 × 16).
+        mask: whether a head that is guided has its mask.
         **arguments: the backbone's own, for example `widths` and `groups` of AlexNet.
     """
 
@@ -42,11 +43,12 @@ class SiamRPN(ProposalNetwork):
         head: str = "upchannel",
         channels: int | None = None,
         backbone: str = "alexnet",
+        mask: bool = True,
         **arguments: Any,
     ) -> None:
         super().__init__()
         kind = head_class(head)
-        if kind.guided:
+        if kind.guided and mask:
             if "guided" not in backbone_arguments(backbone):
                 raise SettingsError(
                     f"head {head} is guided by a mask, which backbone {backbone} does not take; "
@@ -64,6 +66,7 @@ class SiamRPN(ProposalNetwork):
         self.template_cells = cells_of_template(cells_of(self.backbone, EXEMPLAR))
         # a card must hold this for the network to be rebuilt, see `models.networks.build`
         self.about = {"network": self.name, "head": head, "channels": channels}
+        self.about |= {} if mask else {"mask": mask}
         self.about |= self.backbone.about
 
     def cells(self, search: int = 255) -> int:

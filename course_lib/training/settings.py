@@ -50,6 +50,7 @@ class ProposalSettings(Settings):
     weight: NotNegative = 1.2  # weight of the box loss relative to the cross-entropy
     smooth: bool = True  # smooth L1, as in the paper; plain L1 as in public re-implementations
     giou: bool = False  # loss siamrpn: 1 − GIoU of the boxes instead of either
+    mask: bool = True  # head concat: whether both images have a mask of the target's box
     # standard deviation of a mask guide's box in training, in sides of the box
     guide_jitter: UnitInterval = 0.25
 
@@ -255,6 +256,7 @@ class TrainSettings(Settings):
         if output == "proposals":
             only = {"head": p.head, "groups": p.groups, "scales": p.scales}
             only |= {"channels": p.channels} if p.channels else {}
+            only |= {} if p.mask else {"mask": p.mask}
         elif output in OWN_SETTINGS:
             only = asdict(getattr(self, OWN_SETTINGS[output]))
         either = {"widths": self.widths, "width_multiplier": self.width_multiplier}

@@ -21,6 +21,7 @@ from course_lib.models.correlation import (
 )
 from course_lib.models.heads import HEADS, as_proposals
 from course_lib.models.heads_learned import GlobalConvolution, broadcast_over
+from course_lib.models.networks import build
 from course_lib.models.resnet import ResNet50
 from course_lib.models.runtime import fold_all
 from course_lib.models.siamrpn import SiamRPN
@@ -314,6 +315,21 @@ def test_an_untrained_guide_changes_nothing():
     z, x = images(network)
     other = torch.cat([x[:, :3], 1 - x[:, 3:]], 1)
     assert torch.equal(network(z, x).logits, network(z, other).logits)
+
+
+@torch.no_grad()
+def test_a_head_that_is_guided_works_without_a_mask():
+    """With the same weights: an untrained guide changes nothing, so without one it proposes the
+    same."""
+    torch.manual_seed(0)
+    guided = SiamRPN("concat", 8, widths=SMALL, groups=2).eval()
+    plain = SiamRPN("concat", 8, mask=False, widths=SMALL, groups=2).eval()
+    assert not plain.guided and build(plain.about).guided is False
+    weights = guided.state_dict()
+    assert set(weights) - set(plain.state_dict()) == {"backbone.guide.weight"}
+    plain.load_state_dict({name: weights[name] for name in plain.state_dict()})
+    z, x = images(guided)
+    torch.testing.assert_close(plain(z[:, :3], x[:, :3]).logits, guided(z, x).logits)
 
 
 @torch.no_grad()

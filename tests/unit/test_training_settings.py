@@ -57,6 +57,7 @@ TABLE = {
         "any_size": YES,
         "smooth": YES,
         "giou": YES,
+        "mask": YES,
         "guide_jitter": SHARE,
     },
     MarginSettings: {
