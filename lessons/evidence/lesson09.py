@@ -11,6 +11,7 @@ from course_lib.evaluation.tables import read_measured
 from course_lib.places import RESULTS
 
 REAL = "otb+vot2014"
+UNGUIDED = "concat without a mask"
 NO_MASK = "heads-upchannel", "heads-depthwise", "heads-broadcast"
 UNKNOWN = Interval(0.0, math.inf, 0)  # not measured
 
@@ -61,9 +62,10 @@ EVIDENCE: dict[str, Callable[[], Interval]] = {
     "siamfc-depthwise": partial(over, "siamfc", "depthwise"),
     "upchannel-depthwise": partial(over, "upchannel", "depthwise"),
     "depthwise-broadcast": partial(over, "depthwise", "broadcast"),
-    "broadcast-concat": partial(over, "broadcast", "concat"),
+    "mask-tracking": partial(over, "concat", UNGUIDED),
+    "mask-pairs": partial(on_pairs, "iou", "concat", UNGUIDED),
+    "unguided-broadcast": partial(over, UNGUIDED, "broadcast"),
     "choice-depthwise-broadcast": partial(on_pairs, "iou", "depthwise", "broadcast"),
-    "choice-depthwise-concat": partial(on_pairs, "iou", "depthwise", "concat"),
     "similar-upchannel": partial(over, "upchannel as similarity", "upchannel"),
     "fit-depthwise-broadcast": partial(on_pairs, "fit", "depthwise", "broadcast"),
     "fit-upchannel-broadcast": partial(on_pairs, "fit", "upchannel", "broadcast"),
