@@ -716,7 +716,7 @@ show_table(
 #
 # <details><summary>What came of it</summary>
 #
-# In the long runs, whose means are in {{see distance}}, it is mostly the others that move: with softmax and margin all three cosines are lower than with the logistic loss and none, the target's by the least. A target that has changed its looks cannot be brought to a cosine of 1, but everything else can be pushed away from it. The few steps of this notebook only begin that: pixel by pixel all three may rise together at first. And compare distance with width in the table: where hills move apart and widen by the same factor, the lead stays where it was.
+# In the long runs on a small CIResNet-22, whose means are in {{see distance}}, it is mostly the others that move: with softmax and margin all three cosines are lower than with the logistic loss and none, the target's by the least. A target that has changed its looks cannot be brought to a cosine of 1, but everything else can be pushed away from it. The few steps of this notebook only begin that: pixel by pixel all three may rise together at first. And compare distance with width in the table: where hills move apart and widen by the same factor, the lead stays where it was.
 # </details>
 #
 # What each loss works on can be seen directly, without training, as in {{see symptom}}: of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could be taken for it?
@@ -1145,7 +1145,7 @@ frames = sum(len(c) for c in few)
 show_table(rows, f"{len(few)} clips, {frames} frames; EAO over {low} … {high} frames")
 
 # %% [markdown]
-# Clips picked like this say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and several networks of each kind that differ in their random seed. The first table is the slides', measured on VOT2019 under the real-time rule, all of its rows, with the same switches of ours beside them; ours is means over the seeds, on VOT-2014 without a clock. The EAO columns are not comparable: VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of the clips' own lengths. The second table has every arm.
+# Clips picked like this say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and several networks of each kind that differ in their random seed. Its networks do not stand on Lite0 but on the small CIResNet-22 of lesson 10, with 4,000 pairs each, and the two SiamRPN++ on AlexNet, with 9,600. The first table is the slides', measured on VOT2019 under the real-time rule, all of its rows, with the same switches of ours beside them; ours is means over the seeds, on VOT-2014 without a clock. The EAO columns are not comparable: VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of the clips' own lengths. The second table has every arm.
 
 # %%
 slides = read_measured(RESULTS / "siammargin_published.json")
