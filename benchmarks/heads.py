@@ -3,10 +3,10 @@
 python benchmarks/heads.py recipes/train_heads.yaml --write results/heads.json
 
 All begin at random; two arms more are the up-channel head that begins as a similarity and the
-concatenation without its mask. Resumes where
-it was cut off. Success and precision on the generated benchmark and on the real clips, and in `clips`
-the AUC of every clip; speed, parameters. The weights of the first seed ship as heads-NAME. Lesson 09
-draws and tabulates the file; lesson 07 takes the change of aspect ratio in the real clips from it.
+concatenation without its mask. Resumes where it was cut off. Success and precision on the generated
+benchmark and on the real clips, and in `clips` the AUC of every clip; speed, parameters. The weights
+of the first seed ship as heads-NAME. Lesson 09 draws and tabulates the file; lesson 07 takes the
+change of aspect ratio in the real clips from it.
 """
 
 from __future__ import annotations
