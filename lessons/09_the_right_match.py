@@ -833,7 +833,7 @@ print(f"hits at the end: {said}")
 #
 # ## The long run, and the report's own
 #
-# Now the results of a longer run, which ship with the course: the same networks, a few seeds each, tracking on generated and on real clips; the up-channel head once more with another start, and concatenation once more without its mask. *Held-out IoU* is the IoU of the most probable box on pairs not used for training, *fit* that of the proposal whose anchor is nearest to the target, whatever its score; the other columns come from tracking (AUC, and precision at 20 pixels). **Predict:** with its mask or without, how does concatenation choose better on pairs, and how does it track better?
+# Now the results of a longer run, which ship with the course: the same networks, a few seeds each, tracking on generated and on real clips; the up-channel head once more with another start, and concatenation once more without its mask. *Held-out IoU* is the IoU of the most probable box on pairs not used for training, *fit* that of the proposal whose anchor is nearest to the target, whatever its score; the other columns come from tracking (AUC, and precision at 20 pixels). **Predict:** does concatenation choose better on pairs with its mask or without it? And which of the two tracks better?
 
 # %%
 heads = read_measured(RESULTS / "heads.json")
@@ -938,7 +938,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# With its mask concatenation has a higher IoU on held-out pairs, by {{evidence mask-pairs above}}, and a lower AUC in tracking, by {{evidence mask-tracking below}}: the last row here. In a pair for training or validation the mask is a true box, moved and resized a little: whoever believes it is nearly right. In tracking it is the last answer. Once that is wrong, so is the mask.
+# With its mask concatenation has a higher IoU on held-out pairs, by {{evidence mask-pairs above}}, and a lower AUC in tracking, by {{evidence mask-tracking below}}: the last row here, the other way round. In a pair for training or validation the mask is a true box, moved and resized at random: whoever believes it is not far off. In tracking it is the last answer. Once that is wrong, so is the mask.
 # </details>
 #
 # ## Remark 1: a box, read from a correlation?
@@ -1045,7 +1045,7 @@ print(", ".join(f"step {row['step']}: hits {row['hits']:.2f}" for row in rows))
 # * **Remark 1 is not borne out for a correlation channel by channel**, right in {{see fit}}: at the right place the depth-wise head's boxes cannot be told from the broadcast head's {{evidence fit-depthwise-broadcast open}}. The up-channel head's are a little behind {{evidence fit-upchannel-broadcast below}}, with eleven times the weights to learn from the same pairs.
 # * **Remark 2 is right of the network, not of the tracker**, {{see aspect}}: without a mask the shape found does not follow the mark {{evidence mark-without-mask open}}, by construction. With the tracker's penalty it does, for the depth-wise head by a slope of {{evidence penalty-depthwise above}}. A mask makes the mark visible; `concat` follows it by {{evidence mask-concat above}}, where 1 would follow fully.
 # * **Nor do the heads simply measure**, {{see aspect}}: the depth-wise head follows a shape that is seen {{evidence seen-depthwise above}}, but misses a slope of 1 {{evidence unseen-depthwise above}}. So it was with size in lesson 08.
-# * **The mask helps on pairs and harms in tracking.** With it concatenation chooses better boxes on pairs, {{see fit}} {{evidence mask-pairs above}}, and tracks worse, {{see differences}} {{evidence mask-tracking below}}: it follows its own errors ({{see temptation}}), as the report explains it. Without, it cannot be told from broadcasting {{evidence unguided-broadcast open}}.
+# * **The mask helps on pairs and harms in tracking.** With it concatenation chooses better boxes on pairs, {{see fit}} {{evidence mask-pairs above}}, and tracks worse, {{see differences}} {{evidence mask-tracking below}}. The report's reason, that it follows its own errors, fits {{see temptation}}. Without a mask it cannot be told from broadcasting {{evidence unguided-broadcast open}}.
 #
 # So is correlation the right match? For *where*, yes, as long as pairs are few: it knows from the start that a thing looks the same wherever it is. For *how large*, {{see fit}} shows no disadvantage of the depth-wise one. The shape that was marked it cannot carry: that must come from a mask or the tracker.
 #
