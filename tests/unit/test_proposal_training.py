@@ -249,6 +249,12 @@ def test_a_guided_network_gets_masks_of_the_boxes():
     assert torch.equal(x, again)  # the jitter is the pair's own
 
 
+def test_a_recipe_may_leave_out_the_mask():
+    asked = settings("concat")
+    task = make_task(replace(asked, proposals=replace(asked.proposals, mask=False)))
+    assert [images.shape[1] for images in task.inputs(a_batch())] == [3, 3]
+
+
 def test_the_jitter_has_the_given_deviation():
     boxes, seeds = torch.tensor([[50.0, 60.0, 40.0, 20.0]]).expand(4000, 4), torch.arange(4000)
     moved = jittered(boxes, seeds, 0.25)
