@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_checks import draws_inputs
 
 from course_lib.exercises import core, examine
 
@@ -43,7 +44,7 @@ def test_every_exercise_has_three_right_answers():
 
 @pytest.mark.parametrize(("name", "i"), EVERY)
 def test_a_right_answer_is_right(name, i):
-    for seed in (None, 1, 2):
+    for seed in (None, 1, 2) if draws_inputs(core.CHECKS[name]) else (None,):
         status, words = examine(name, RIGHT[name][i], seed)
         assert status == "right", words
 
