@@ -58,7 +58,7 @@ def crops(sequence, t):
 #
 # {{part}}
 #
-# One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. They differ only in how the two images are matched.
+# One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. They differ only in how the two images are matched; and SiamFC, which has no head to train, was given the backbone's last stage to train instead.
 
 # %%
 HeadExplorer(pair, other, networks)
@@ -866,7 +866,7 @@ show_table(rows, caption, formats=".2f", first="network")
 show_table(paper["epfl_otb2015"], "OTB-2015, EPFL report")
 
 # %% [markdown]
-# *Start* says how the comparison begins. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (both its convolutions begin as the same projection of φ), and so could the depth-wise head; the two that learn to compare have no such form. Arms that begin alike can be compared for their heads alone. A start as a similarity gave no lead that could be told at the end: the up-channel head that had it minus the one that began at random is {{evidence similar-upchannel open}} in AUC on the real clips ({{see differences}}).
+# *Start* says how the comparison begins. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (both its convolutions begin as the same projection of φ), and so could the depth-wise head; the two that learn to compare have no such form. Arms that begin alike can be compared for their heads alone. A start as a similarity gave no lead: the up-channel head that had it minus the one that began at random is {{evidence similar-upchannel open}} in AUC on the real clips and {{evidence similar-upchannel-generated below}} on the generated ones ({{see differences}}), where it stayed behind.
 
 # %%
 real = {name: [r["otb+vot2014"] for r in of] for name, of in runs.items()}
@@ -1039,8 +1039,8 @@ print(", ".join(f"step {row['step']}: hits {row['hits']:.2f}" for row in rows))
 # %% [markdown]
 # ## What the figures say
 #
-# * **Correlation is a good start, since it has nothing to learn.** With this budget SiamFC is ahead of every head, {{see differences}}; of the depth-wise one, whose mean is the highest of them, {{evidence siamfc-depthwise above}}.
-# * **Among heads without a mask so few pairs decide nothing in tracking**, {{see differences}}: up-channel minus depth-wise {{evidence upchannel-depthwise open}}, depth-wise minus broadcast {{evidence depthwise-broadcast open}}. As published, with many more pairs, broadcasting reaches SiamRPN ({{see heads}}).
+# * **With this budget SiamFC is ahead of every head**, {{see differences}}; of the depth-wise one, whose mean on the real clips is the highest of them, {{evidence siamfc-depthwise above}}. It has no head to learn. That this is why is not shown: its last stage was trained, and the head that *began* as a similarity had no lead, {{evidence similar-upchannel open}}.
+# * **Among heads without a mask that began at random so few pairs decide nothing in tracking**, {{see differences}}: up-channel minus depth-wise {{evidence upchannel-depthwise open}}, depth-wise minus broadcast {{evidence depthwise-broadcast open}}. As published, with many more pairs, broadcasting reaches SiamRPN ({{see heads}}).
 # * **On pairs a correlation channel by channel chooses better boxes than broadcasting**, left in {{see fit}} {{evidence choice-depthwise-broadcast above}}. There the target is anywhere within 64 pixels, and no window or penalty helps to choose.
 # * **Remark 1 is not borne out for a correlation channel by channel**, right in {{see fit}}: at the right place the depth-wise head's boxes cannot be told from the broadcast head's {{evidence fit-depthwise-broadcast open}}. The up-channel head's are a little behind {{evidence fit-upchannel-broadcast below}}, with eleven times the weights to learn from the same pairs.
 # * **Remark 2 is right of the network, not of the tracker**, {{see aspect}}: without a mask the shape found does not follow the mark {{evidence mark-without-mask open}}, by construction. With the tracker's penalty it does, for the depth-wise head by a slope of {{evidence penalty-depthwise above}}. A mask makes the mark visible; `concat` follows it by {{evidence mask-concat above}}, where 1 would follow fully.

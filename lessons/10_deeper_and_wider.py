@@ -57,7 +57,7 @@ FieldExplorer(exemplar)
 #
 # <details><summary>What to see</summary>
 #
-# Without padding each further 3 × 3 layer takes two of the six cells per side: two layers fit, the third leaves none. The field of a last single cell covers the whole exemplar. With padding the map keeps its size, but the squares extend beyond the edge of the image: those cells look at zeros. As for the gradient, half of it lies in a square much smaller than the field.
+# Without padding each further 3 × 3 layer takes two of the six cells per side: two layers fit, the third leaves none. The fields of the last two cells per side are 119 pixels wide, nearly the whole exemplar. With padding the map keeps its size, but the squares extend beyond the edge of the image: those cells look at zeros. As for the gradient, half of it lies in a square much smaller than the field.
 # </details>
 #
 # ## A puzzle
@@ -951,7 +951,7 @@ show_table(rows, "AUC minus that of the same network at ±0 px, target by target
 #
 # <details><summary>What came of it</summary>
 #
-# **lite0** hardly does. At 64 px from the centre the heads trained on centred targets lag {{evidence lite0-lag above}} pixels more than those trained with ±64 px: more than 0, and far less than one cell of 8 px. In AUC on the real clips ±64 px is worth {{evidence lite0-real open}}. Its frozen features cannot learn where they are, and the heads made little use of what they say of the border, perhaps because features that have seen ImageNet find the target from the start.
+# **lite0** hardly does. At 64 px from the centre the heads trained on centred targets lag {{evidence lite0-lag above}} pixels more than those trained with ±64 px: far less than one cell of 8 px. There is one training of each, and the interval is over pairs: another seed might move it by as much. In AUC on the real clips ±64 px is worth {{evidence lite0-real open}}. Its frozen features cannot learn where they are, and the heads made little use of what they say of the border, perhaps because features that have seen ImageNet find the target from the start.
 #
 # **twin** does not either, as far as these runs can tell, although every layer of it was trained: centred targets make it lag {{evidence twin-lag open}} pixels more than targets moved by ±64 px, and moving them is worth {{evidence twin-real open}} in AUC. Most of its lag, in every run, comes from the eight of 48 pairs, or fewer, in which the target is missed by more than 16 pixels. The padding is seen, as the sections above show; to *use* what it says about the place, a network needs a reward and the time to find it, and 3,200 pairs may be too few for that. SiamRPN++ was trained with 600,000 pairs in each of 20 epochs, its backbone too.
 # </details>
@@ -1526,7 +1526,7 @@ print(f"ours: {', '.join(said)}")
 # ## What the figures say
 #
 # * **The padded twin's tracker stays behind** ({{see behind}}): on the generated clips AlexNet's boxes (one training) stay behind by {{evidence behind above}} px more than the unpadded twin's.
-# * **That it learns to answer "at the centre" is not shown** ({{see lag}}, {{see cure}}): on the frozen, padded Lite0, moving targets by ±64 px in training takes away {{evidence lite0-lag above}} px of lag, a small part of a cell, and is worth {{evidence lite0-real open}} in AUC; in the padded twin both are open, {{evidence twin-lag open}} px and {{evidence twin-real open}}. Longer training is the next thing to try.
+# * **That it learns to answer "at the centre" is not shown** ({{see lag}}, {{see cure}}): on the frozen, padded Lite0, the one training with targets moved by ±64 px lags {{evidence lite0-lag above}} px less than the one without, a small part of a cell, and the shift is worth {{evidence lite0-real open}} in AUC; in the padded twin both are open, {{evidence twin-lag open}} px and {{evidence twin-real open}}. Longer training is the next thing to try.
 # * **What padding costs depends on how the targets move** ({{see claims}}): without it AlexNet's twin gains {{evidence padding-alexnet above}} on the generated clips; on the real ones nothing is decided {{evidence padding-alexnet-real open}}.
 # * **A large field puts the peak further away; overlap alone is not shown to** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
 # * **Most of the published analysis can be neither confirmed nor refuted with three small seeds** ({{see claims}}), such as what stride 16 costs {{evidence stride16-alexnet open}}. What would decide it: the start from ImageNet that the authors had, or many more seeds.

@@ -144,12 +144,12 @@ def decode(offsets: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 
 
 def overlaps(anchors: Tensor, boxes: Tensor) -> Tensor:
     """IoU (B, A) of every anchor (A, 4), or of each pair's own boxes (B, A, 4), with each pair's
-    box (B, 4); 0 for a box without area."""
-    boxes = boxes[:, None]  # (B, 1, 4)
+    box (B, 4), or with a box of its own for each anchor (B, A, 4); 0 for a box without area."""
+    boxes = boxes if boxes.dim() == 3 else boxes[:, None]  # (B, A or 1, 4)
     low = torch.maximum(anchors[..., :2], boxes[..., :2])  # (B, A, 2)
     high = torch.minimum(anchors[..., :2] + anchors[..., 2:], boxes[..., :2] + boxes[..., 2:])
     shared = (high - low).clamp_min(0).prod(-1)  # (B, A)
-    area = boxes[..., 2:].clamp_min(0).prod(-1)  # (B, 1)
+    area = boxes[..., 2:].clamp_min(0).prod(-1)  # (B, A or 1)
     union = anchors[..., 2:].prod(-1) + area - shared  # (B, A)
     return shared / union
 

@@ -94,7 +94,7 @@ def assign(
         any_size: whether anchors are matched by place and shape alone.
     """
     there = (boxes[:, 2:] > 0).all(-1)  # (B,)
-    compared = at_anchor_size(boxes, anchors) if any_size else boxes  # (B, 4)
+    compared = at_anchor_size(boxes, anchors) if any_size else boxes  # (B, [A,] 4)
     labels = match(overlaps(anchors, compared), high, low)  # (B, A)
     distance = (
         (boxes[:, None, :2] + boxes[:, None, 2:] / 2 - anchors[:, :2] - anchors[:, 2:] / 2)
@@ -109,12 +109,13 @@ def assign(
 
 
 def at_anchor_size(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """Boxes (B, 4) scaled about their centres to the mean area of anchors (A, 4); a box without
-    area stays without."""
-    area = boxes[:, 2:].clamp_min(0).prod(-1)  # (B,)
-    factor = (anchors[:, 2:].prod(-1).mean() / area.clamp_min(1e-6)).sqrt()[:, None]  # (B, 1)
-    size = torch.where(area[:, None] > 0, boxes[:, 2:] * factor, 0.0)  # (B, 2)
-    return torch.cat([boxes[:, :2] + boxes[:, 2:] / 2 - size / 2, size], 1)
+    """Boxes (B, 4), each scaled about its centre to the area of each of the anchors (A, 4):
+    (B, A, 4); a box without area stays without."""
+    boxes = boxes[:, None]  # (B, 1, 4)
+    area = boxes[..., 2:].clamp_min(0).prod(-1)  # (B, 1)
+    factor = (anchors[:, 2:].prod(-1) / area.clamp_min(1e-6)).sqrt()[..., None]  # (B, A, 1)
+    size = torch.where(area[..., None] > 0, boxes[..., 2:] * factor, 0.0)  # (B, A, 2)
+    return torch.cat([boxes[..., :2] + boxes[..., 2:] / 2 - size / 2, size], -1)
 
 
 def uniform_draws(seeds: Tensor, count: int) -> Tensor:

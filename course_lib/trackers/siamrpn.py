@@ -236,11 +236,13 @@ class SiamRPNTracker(Tracker):
         self.centre, self.size = np.array(centre, float), np.array(size, float)
 
     def score_map(self) -> np.ndarray | None:
-        """The highest of the anchors' scores in each cell (n, n); None after `init`."""
+        """The highest of the anchors' scores in each cell (n, n) of the (first) map; None after
+        `init`."""
         if self.last is None or self.last.scores is None:
             return None
-        n = len(np.unique(self.anchors[:, 0] + self.anchors[:, 2] / 2))
-        return self.last.scores.reshape(-1, n, n).max(0)
+        network = self.runtime.network
+        k, n = len(network.sizes), network.cells(self.settings.search)
+        return self.last.scores[: k * n * n].reshape(k, n, n).max(0)
 
     def found(self) -> np.ndarray:
         """The box (4,) of the proposal chosen in the last `update`, in frame pixels, as the network

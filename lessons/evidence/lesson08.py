@@ -9,10 +9,17 @@ from course_lib.places import RESULTS
 REAL = "otb+vot2014"  # 22 targets
 
 
-def auc_on_real(tracker: str, other: str) -> Interval:
-    """By how much the AUC of one tracker exceeds that of another on the 22 real targets."""
+def auc_on_real(tracker: str, other: str, only: str = "") -> Interval:
+    """By how much the AUC of one tracker exceeds that of another on the 22 real targets, or `only`
+    on those of "otb" (upper case) or of "vot2014" (lower case)."""
     sequences = read_measured(RESULTS / "siamrpn_real_sequences.json")["auc_by_sequence"]
-    return Interval.of([row[tracker] - row[other] for row in sequences.values()])
+    return Interval.of(
+        [
+            row[tracker] - row[other]
+            for name, row in sequences.items()
+            if only in ("", "vot2014" if name.islower() else "otb")
+        ]
+    )
 
 
 def inverted(network: str) -> Interval:
@@ -40,6 +47,8 @@ def cause(arm: str) -> Interval:
 EVIDENCE = {
     "siamrpn-siamfc": partial(auc_on_real, "siamrpn", "siamfc-3s"),
     "otb-vot": partial(auc_on_real, "siamrpn-otb", "siamrpn-vot"),
+    "otb-vot-otb": partial(auc_on_real, "siamrpn-otb", "siamrpn-vot", "otb"),
+    "otb-vot-vot": partial(auc_on_real, "siamrpn-otb", "siamrpn-vot", "vot2014"),
     "lite0-siamfc": partial(auc_on_real, "siamrpn++", "siamfc-3s"),
     "sized": partial(auc_on_real, "siamrpn-sized", "siamrpn"),
     "inverted-siamrpnpp": partial(inverted, "siamrpnpp-lite0"),

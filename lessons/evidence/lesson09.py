@@ -21,9 +21,10 @@ def runs() -> list[dict[str, Any]]:
     return read_measured(RESULTS / "heads.json")["runs"]
 
 
-def over(arm: str, other: str) -> Interval:
-    """AUC of one network minus another's on the real clips, for other clips and other seeds."""
-    return arm_difference(runs(), arm, other, REAL) or UNKNOWN
+def over(arm: str, other: str, benchmark: str = REAL) -> Interval:
+    """AUC of one network minus another's, on the real clips unless said, for other clips and other
+    seeds."""
+    return arm_difference(runs(), arm, other, benchmark) or UNKNOWN
 
 
 def on_pairs(score: str, arm: str, other: str) -> Interval:
@@ -67,6 +68,9 @@ EVIDENCE: dict[str, Callable[[], Interval]] = {
     "unguided-broadcast": partial(over, UNGUIDED, "broadcast"),
     "choice-depthwise-broadcast": partial(on_pairs, "iou", "depthwise", "broadcast"),
     "similar-upchannel": partial(over, "upchannel as similarity", "upchannel"),
+    "similar-upchannel-generated": partial(
+        over, "upchannel as similarity", "upchannel", "generated-v1"
+    ),
     "fit-depthwise-broadcast": partial(on_pairs, "fit", "depthwise", "broadcast"),
     "fit-upchannel-broadcast": partial(on_pairs, "fit", "upchannel", "broadcast"),
     "mark-without-mask": blind,

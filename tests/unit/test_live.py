@@ -26,9 +26,13 @@ from course_lib.evaluation.live import (
 )
 from course_lib.evaluation.otb import score_sequence
 from course_lib.evaluation.recording import Recording
+from course_lib.models.concat_broadcast import SiamBroadcastRPN, SiamConcatRPN
+from course_lib.models.device import choose_placement
+from course_lib.models.runtime import ProposalRuntime
 from course_lib.trackers import ALL_NAMES, make_tracker
 from course_lib.trackers.base import Tracker
 from course_lib.trackers.redetection import RedetectionSettings
+from course_lib.trackers.siamrpn import SiamRPNTracker
 
 pytestmark = pytest.mark.slow
 
@@ -207,6 +211,19 @@ class TestScoreMap:
         columns, rows = (np.unique(centres[:, i]) for i in (0, 1))
         cell = np.searchsorted(rows, centres[k, 1]), np.searchsorted(columns, centres[k, 0])
         assert values[cell] == scores.max() == values.max()
+
+    @pytest.mark.parametrize("network", [SiamBroadcastRPN, SiamConcatRPN])
+    def test_of_proposals_on_several_maps_the_first(self, network):
+        tracker = SiamRPNTracker(
+            runtime=ProposalRuntime(network().eval(), choose_placement("cpu", "fp32"))
+        )
+        tracker.init(frame_at(0), box_at(0))
+        tracker.update(frame_at(1))
+        values, scores = tracker.score_map(), tracker.last.scores
+        n = len(values)
+        assert values.shape == (n, n) == (network.maps[0][0],) * 2
+        k = len(tracker.runtime.network.sizes)
+        assert values[3, 5] == max(scores[i * n * n + 3 * n + 5] for i in range(k))
 
     def test_a_tracker_that_does_not_look_has_none(self):
         tracker = make_tracker("stay-put")

@@ -79,6 +79,15 @@ def test_of_any_size_place_and_shape_decide_and_the_offsets_are_true(factor):
         assert (assign(ANCHORS, box, YES).labels == 1).sum() == 0
 
 
+def test_of_any_size_anchors_of_every_size_answer():
+    centres = torch.tensor([[120.0, 131.0]]).repeat(3, 1)
+    sides = torch.tensor([[48.0], [64.0], [85.0]]).expand(3, 2)
+    anchors = torch.cat([centres - sides / 2, sides], 1)  # squares at one place
+    box = torch.tensor([[100.0, 111.0, 40.0, 40.0]])
+    assert assign(anchors, box, YES).labels.tolist() == [[1, -1, 0]]
+    assert assign(anchors, box, YES, any_size=True).labels.tolist() == [[1, 1, 1]]
+
+
 @pytest.mark.parametrize("any_size", [False, True])
 @pytest.mark.parametrize("size", [(0.0, 64.0), (64.0, 0.0), (-3.0, 5.0)])
 def test_a_degenerate_box_gives_negatives_and_no_nan(size, any_size):
