@@ -1210,7 +1210,7 @@ plots.show(
 # The exact step needs no number from you, and it is new in every step. Of three fixed lengths one comes near it, one crawls and one diverges; which one suits this frame was found by trial, and on another target, with features of another size, it may be another. That matters doubly in DiMP: its network is trained through the steps, and a step that diverges has no useful gradient. The published network even learns a factor on the exact step; it starts at 0.9.
 # </details>
 #
-# Then where does the learning take place? In *training*: from three frames of a video the steps make a filter; its scores on three *other* frames of the same video are compared with what they should be, in the manner of the hinge; and the gradient of that loss goes back through all the steps. `course_lib/models/predictor.py` has them for many targets at once, with labels, mask and weights as functions of the distance that are learned too. While tracking, DiMP's filter and ATOM's answer the same three calls, `learn_first`, `remember` and `learn`: in `ATOMSettings`, `classifier` switches between them.
+# Then where does the learning take place? In *training*: as published, from three frames of a video the steps make a filter; its scores on three *other* frames of the same video are compared with what they should be, in the manner of the hinge; and the gradient of that loss goes back through all the steps. `course_lib/models/predictor.py` has them for many targets at once; labels, mask and weights are functions of the distance, which can be learned too (`learned=True`). The course's network had it simpler: one frame to learn from and one to be judged on, and these functions fixed. While tracking, DiMP's filter and ATOM's answer the same three calls, `learn_first`, `remember` and `learn`: in `ATOMSettings`, `classifier` switches between them.
 #
 # ## Experiment: frozen against online
 #
@@ -1278,7 +1278,7 @@ print("frames a second:", ", ".join(f"{name} {rate}" for name, rate in rates.ite
 print(measured_words(costs))
 
 # %% [markdown]
-# {{figure speed}} The time of each part, on a logarithmic scale. The first frame's learning is paid once; the update's five steps in every tenth frame, and at once for a hard negative.
+# {{figure speed}} The time of each part, on a logarithmic scale: medians over the frames in which it runs. The first frame's learning is paid once, remembering in nearly every frame; the update's five steps, *learning*, in every tenth, and at once for a hard negative.
 #
 # ### What was published
 
@@ -1327,7 +1327,7 @@ plots.show(
 #
 # * With the preconditioner the loss after ATOM's passes is lower than without, {{see passes}} {{evidence preconditioned-plain below}}; so it is than Adam's {{evidence preconditioned-adam below}} and steepest descent's {{evidence preconditioned-descent below}}.
 # * Failures among look-alikes, online minus frozen: {{see online}} {{evidence online-frozen below}}.
-# * The course's DiMP minus its ATOM, in AUC on the real targets, {{see published}} on the right {{evidence dimp-atom below}}. As published, DiMP-18 is ahead of ATOM on LaSOT, TrackingNet and NfS. The course's network was trained in 2,000 steps on 20 videos and 926 photographs; whether that is the reason, no run has asked.
+# * The course's DiMP minus its ATOM, in AUC on the real targets, {{see published}} on the right {{evidence dimp-atom below}}. As published, DiMP-18 is ahead of ATOM on LaSOT, TrackingNet and NfS. The course's network was trained in 2,000 steps on 20 videos and 926 photographs, with one frame to learn from instead of three, 64 channels instead of 256, and labels, mask and weights fixed; which of these is the reason, no run has asked.
 #
 # ## An open task
 #

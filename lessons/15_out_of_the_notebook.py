@@ -940,7 +940,7 @@ print(
 
 # %%
 speeds = read_measured(RESULTS / "onestream_opencv.json")
-ways = {"pytorch": "PyTorch", "pytorch, kept template": "the same, template kept"}
+ways = {"pytorch": "PyTorch", "pytorch, kept template": "asymmetric, template kept"}
 ways |= {"opencv": "cv2.TrackerVit"}
 figure, axes = plots.new_figure(width=7, height=2.6)
 for k, (key, name) in enumerate(ways.items()):
@@ -956,12 +956,12 @@ told = "; ".join(
 )
 plots.show(
     figure,
-    alt=f"Frames a second on one thread for networks of three sizes, in PyTorch, in PyTorch with a template that is kept, and inside cv2.TrackerVit: {told}.",
+    alt=f"Frames a second on one thread for networks of three sizes, in PyTorch, in PyTorch with a template that looks only at itself and is kept, and inside cv2.TrackerVit: {told}.",
 )
 print(measured_words(speeds))
 
 # %% [markdown]
-# {{figure speed}} Whole trackers with new networks of three sizes, whose first layers are convolutions of their own; the smallest has VitTrack's dimensions. OpenCV is ahead of PyTorch with the smallest and a little behind with the others; where PyTorch keeps the template, OpenCV is level with the smallest and further behind with the others. What the file brings is another thing: a program that needs neither PyTorch nor Python.
+# {{figure speed}} Whole trackers with new networks of three sizes, whose first layers are convolutions of their own; the smallest has VitTrack's dimensions. OpenCV is ahead of PyTorch with the smallest and a little behind with the others; the middle bars are of networks whose template looks only at itself (lesson 14), so that PyTorch can keep it: against them OpenCV is level with the smallest and further behind with the others. What the file brings is another thing: a program that needs neither PyTorch nor Python.
 #
 # ## What the figures say
 #
@@ -1008,7 +1008,7 @@ for name, of in {"false alarms": False, "found": True}.items():
     print(f"{name}, sequence by sequence: {Interval.of(rows) if rows else 'none'}")
 
 # %% [markdown]
-# **Stretch goal.** Let the tracker use its score. `OneStreamSettings(update=…)` replaces a second template by the surest crop since the last time, as STARK and MixFormer do; or wrap it with `with_redetection` from `course_lib/trackers/redetection.py`, which looks elsewhere while the score is low. Choose on sequences of your own, and show on others, over all of them and with an interval, in how many frames after it was away the target is followed.
+# **Stretch goal.** Let the tracker use its score. `OneStreamSettings(update=…)` replaces a second template by the surest crop since the last time, as MixFormer does (STARK takes the crop of a frame at fixed intervals, if its score is above 0.5); or wrap it with `with_redetection` from `course_lib/trackers/redetection.py`, which looks elsewhere while the score is low. Choose on sequences of your own, and show on others, over all of them and with an interval, in how many frames after it was away the target is followed.
 #
 # ## Where you stand
 
@@ -1021,7 +1021,7 @@ progress()
 # 1. Candidate elimination asks the template's *centre*, not all of the template. Which tokens would stay if the corner of the template were asked?
 # <details><summary>Answer</summary>
 #
-# Those that fit what is seen there, and that is background: the target's tokens would be the first to go. Only at the centre is the template sure to show the target.
+# If a token looked for its like, those that show background, and the target's would be the first to go. It need not be so: in one of lesson 14's heads the corner looks at the target as much as the target's own tokens do. But only at the centre is the template sure to show the target; what a corner looks for is up to what happens to be there.
 # </details>
 #
 # 2. Half of the search tokens are removed in the first of four blocks. Why is not half of the time saved?

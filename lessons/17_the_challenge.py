@@ -65,7 +65,7 @@ for label, frame in race.failures.items():
 #
 # <details><summary>What to see</summary>
 #
-# Something passes in front of the target between frames 25 and 37. MOSSE's PSR falls there from above 20 to 4, KCF's peak from about .5 to .2, and both rise again with the target. Template matching falls long before it misses: from .95 to .3 within the first 20 frames, since the target no longer looks as it did in the first. In frame 21 it jumps to something else, rises to about .4 and stays: of the wrong place it is surer than it was of the right one at last.
+# Something passes in front of the target between frames 25 and 37. MOSSE's PSR falls there from above 20 to 4, KCF's peak from about .5 to .2, and both rise again with the target; from frame 54 on something passes again, and the clip ends while the target is hidden. Template matching falls long before it misses: from .95 to .3 within the first 20 frames, since the target no longer looks as it did in the first. In frame 21 it jumps to something else, rises to about .4 and stays: of the wrong place it is surer than it was of the right one at last.
 # </details>
 #
 # What is missing is not another response. It is somebody who notices, waits, looks elsewhere, and is not taken in by the first thing that looks alike. After that, the lesson leaves the single target and the course's own clips: several targets, your own video, your own labels. Last comes your own tracker, which is judged by whom it leaves behind.

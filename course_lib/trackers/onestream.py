@@ -3,7 +3,7 @@ there.
 
 As in OSTrack (Ye et al., 2022), whose code this follows: a Hann window is multiplied onto the
 score; there is no penalty, no smoothing of the size, and no search over scales. The update of the
-template by its score is that of STARK (Yan et al., 2021) and MixFormer (Cui et al., 2022).
+template by the surest crop since the last is that of MixFormer (Cui et al., 2022).
 """
 
 from __future__ import annotations
