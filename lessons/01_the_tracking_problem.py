@@ -808,7 +808,7 @@ plots.show(
 # Read the table's last two columns. On all 24 clips: for stay-put and the random walk TRE lies above OPE, and the interval leaves 0 out. They get worse with time, and most passes of TRE are short.
 # For template matching the interval of TRE − OPE contains 0. It loses its target at single events, and a later start meets them with better luck on some clips and worse on others.
 #
-# SRE − OPE is below zero for template matching, and its interval only just reaches 0. Where one pass was nearly perfect, SRE must be lower: the tracker follows the target all the way and carries the error of its first box along.
+# SRE − OPE is below zero for template matching, and its interval leaves 0 out, if only just. Where one pass was nearly perfect, SRE must be lower: the tracker follows the target all the way and carries the error of its first box along.
 # Where one pass lost the target early, twelve other starts are twelve other draws, and some do better. That is why a single clip shows anything you like, and why these protocols are read over all of them.
 # </details>
 #
@@ -842,7 +842,7 @@ small = SupervisedRun(np.array(codes), np.full((11, 4), np.nan), np.array(values
 print("failures:", small.failures)
 found = accuracy([small], burn_in=1)  # the start itself never counts
 print(f"accuracy without burn-in: {found:.3f} = (0.8 + 0.6 + 0.9 + 0.9) / 4")
-print("Φ(1) … Φ(4):", np.round(expected_overlap_curve([small]), 3))
+print("Φ(1) … Φ(3):", np.round(expected_overlap_curve([small]), 3))
 print("EAO over N = 1 … 3:", round(eao([small], 1, 3), 3))
 
 # %% [markdown]

@@ -903,7 +903,7 @@ plots.show(
 #
 # ## Play
 #
-# The clip from the beginning once more. Find out by playing:
+# The clip from the beginning once more, with the course's own MOSSE: its patch and $\lambda$ differ from yours (the list stands further down), and so do the limits that you will find. Find out by playing:
 #
 # 1. Above which learning rate is the target lost behind the occluder? Look at the IoU, not only at the PSR.
 # 2. What happens to the filter when the regulariser grows? Why does it get smoother?

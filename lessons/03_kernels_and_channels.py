@@ -873,7 +873,7 @@ show_table(rows, caption, formats=".1%", first="weight")
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long grown. The published 0.96 lies between, and the table says what it costs: the mean error at 1 and at 0.96 hardly differs, but the box is at rest more often. (The rotating clip makes up most of these two errors; on the other three clips weight 1 has the smaller one.)
+# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long grown. The published 0.96 lies between, and the table says what it costs: the mean error at 1 and at 0.96 hardly differs, but the box is at rest more often. (The rotating clip makes up most of these two errors. Of the other three clips, two have the smaller one at weight 1, and gen-13-turning at 0.96.)
 # </details>
 #
 # DSST goes further: it compares 33 sizes with a *second correlation filter*, in one dimension, over size instead of position. It is MOSSE again, with one HOG vector per size as the signal's channels (`course_lib/trackers/scale.py`). Below, four trackers on these clips; the course's differ in their way of following the size alone.
@@ -1072,12 +1072,12 @@ show_table(rows, caption, formats=".4f", first="features")
 #
 # ## An open task
 #
-# KCF learns from every frame, also from one in which something stands before its target. Below it gets MOSSE's threshold: while the PSR is low, it neither moves nor learns. The window around the peak and the threshold are MOSSE's too, and a map of cells is smaller than one of pixels: nobody says that they fit.
+# KCF learns from every frame, also from one in which something stands before its target. Below it gets MOSSE's threshold: while the PSR is low, it neither moves nor changes its size nor learns. The window around the peak and the threshold are MOSSE's too, and a map of cells is smaller than one of pixels: nobody says that they fit.
 
 
 # %%
 class CarefulKCF(kcf.KCF):
-    """The course's KCF that neither moves nor learns while its peak-to-sidelobe ratio is low."""
+    """The course's KCF that stays as it is while its peak-to-sidelobe ratio is low."""
 
     threshold, exclude = 7.0, 11  # PSR; side of the window around the peak, cells
 
@@ -1086,6 +1086,10 @@ class CarefulKCF(kcf.KCF):
         self.found = ratio >= self.threshold
         if self.found:
             super()._move(response, factor, shape)
+
+    def _resize(self, frame, factor):
+        if self.found:
+            super()._resize(frame, factor)
 
     def _learn(self, frame):
         if self.found:

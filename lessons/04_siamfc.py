@@ -898,8 +898,9 @@ plots.show(
 from course_lib.models.weights import find_weights, read_card
 
 card = read_card(find_weights("siamfc"))
+stages = [one["pairs"] for one in (card["started_from"], card)]
 print(
-    f"trained on {', '.join(card['trained_on'])}: {card['pairs']:,} pairs, seed {card['seed']}, {card['hardware']}, commit {card['commit']}"
+    f"trained on {', '.join(card['trained_on'])}: {' + '.join(f'{n:,}' for n in stages)} pairs in two stages, seed {card['seed']}, {card['hardware']}, commit {card['commit']}"
 )
 if card.get("validation"):
     print(

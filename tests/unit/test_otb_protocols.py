@@ -80,6 +80,14 @@ def test_tre_starts_skip_frames_that_do_not_count():
     assert starts[0] == 4 and starts[-1] == 40 and len(starts) == 20
 
 
+def test_the_last_start_of_tre_leaves_twenty_frames_whether_they_have_a_box_or_not():
+    truth = np.ones((60, 4))
+    truth[45:] = np.nan
+    assert tre_starts(truth)[-1] == 40
+    truth[0, 0], truth[1, 1], truth[2, 0] = -1, -2, -0.5  # −1 is 0 counted from 1
+    assert tre_starts(truth)[:2] == [2, 4]
+
+
 def test_a_short_sequence_has_one_start():
     assert tre_starts(np.ones((15, 4))) == [0] and tre_starts(np.full((15, 4), np.nan)) == []
 
@@ -101,16 +109,31 @@ BY_HAND = {
     "topRight": (10, 18, 44, 23),
     "bottomLeft": (6, 20, 44, 23),
     "bottomRight": (10, 20, 44, 23),
-    "scale_8": (14, 22, 32, 17),  # centre (29.5, 30): 29.5 − 16 = 13.5, 30 − 8.4 = 21.6
+    "scale_8": (14, 22, 32, 17),  # centre (30, 30.5): 30 − 16 = 14, 30.5 − 8.4 = 22.1
     "scale_9": (12, 21, 36, 19),
-    "scale_11": (8, 18, 44, 23),
-    "scale_12": (6, 17, 48, 25),
+    "scale_11": (8, 19, 44, 23),  # 30.5 − 11.55 = 18.95
+    "scale_12": (6, 18, 48, 25),
 }
 
 
 def test_the_twelve_boxes_of_sre_by_hand():
     boxes = sre_boxes([9, 19, 40, 21], 200, 300)
     assert {name: tuple(box + [1, 1, 0, 0]) for name, box in boxes.items()} == BY_HAND
+
+
+def test_a_box_of_sre_that_begins_outside_is_moved_to_the_edge():
+    boxes = sre_boxes([2, 3, 50, 40], 100, 120)
+    assert tuple(boxes["left"]) == (0, 3, 50, 40)  # by 5 pixels, of which 2 were there
+    assert tuple(boxes["topLeft"]) == (0, 0, 55, 44)
+    assert tuple(sre_boxes([70, 3, 50, 40], 100, 120)["right"]) == (75, 3, 45, 40)  # cut off
+    assert tuple(sre_boxes([1, 9, 65, 40], 100, 120)["topLeft"]) == (0, 5, 72, 44)  # 2 − 6.5 → −5
+
+
+def test_a_box_between_pixels_is_shifted_as_it_is_and_its_moved_corner_is_put_on_whole_pixels():
+    boxes = sre_boxes([20.25, 30.5, 40.5, 20.0], 100, 120)
+    assert tuple(boxes["left"]) == (15.25, 30.5, 40.5, 20)
+    assert tuple(boxes["topLeft"]) == (16, 29, 44.75, 21.5)  # 21.25 − 4.05 = 17.2, 31.5 − 2 = 29.5
+    assert tuple(boxes["scale_8"]) == (24, 33, 32, 16)  # 41.5 − 16.2 = 25.3, 41.5 − 8 = 33.5
 
 
 def test_boxes_of_sre_stay_in_the_frame():
