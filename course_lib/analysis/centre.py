@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.windows import SEARCH
 from course_lib.models.siamfc import SiamFC
+from course_lib.models.siammargin import SiamMargin
 
-# scores of search images: (B, 3, 255, 255) → maps (B, n, n) of probabilities, and displacements
-# (B, 2) of the answers from the centre, x and y in search pixels
+# scores of search images: (B, 3, 255, 255) → maps (B, n, n) of probabilities or cosines, and
+# displacements (B, 2) of the answers from the centre, x and y in search pixels
 Answer = Callable[[Tensor], tuple[Tensor, Tensor]]
 DIRECTIONS = 8
 
@@ -28,7 +29,8 @@ def answers_of(network: nn.Module, exemplars: Tensor) -> Answer:
     answer lies. No window and no penalty take part.
 
     A SiamFC answers with its response's peak, a proposal network with the centre of its best box;
-    at each cell of its map stands the probability of the best anchor.
+    at each cell of its map stands the probability of the best anchor. SiamMargin's map has its
+    cosines.
     """
     network.eval()
     kind = _peaks if isinstance(network, SiamFC) else _proposals
@@ -37,14 +39,15 @@ def answers_of(network: nn.Module, exemplars: Tensor) -> Answer:
 
 
 def _peaks(network: SiamFC, exemplars: Tensor) -> Answer:
-    z = network.features(exemplars)  # (B, C, h, w)
+    z = network.template(exemplars)  # (B, C, h, w)
+    cosines = isinstance(network, SiamMargin)
 
     def answer(search: Tensor) -> tuple[Tensor, Tensor]:
         response = network.response(z, network.features(search))  # (B, n, n)
         n = response.shape[-1]
         peak = response.flatten(1).argmax(1)  # (B,)
         at = torch.stack([peak % n, peak // n], 1) - (n - 1) / 2  # (B, 2) cells, x and y
-        return response.sigmoid(), at * network.stride
+        return response if cosines else response.sigmoid(), at * network.stride
 
     return answer
 

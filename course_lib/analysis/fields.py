@@ -10,6 +10,9 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from course_lib.errors import DataError
+from course_lib.geometry.traced import ACTIVATIONS
+
 
 def touched(network: nn.Module, size: int, row: int, column: int) -> tuple[slice, slice]:
     """The rows and columns of an image that can influence a cell of the network's output at all.
@@ -21,6 +24,9 @@ def touched(network: nn.Module, size: int, row: int, column: int) -> tuple[slice
         network: images (B, 3, S, S) to maps (B, C, s, s).
         size: S, pixels per side.
         row, column: of the cell.
+
+    Raises:
+        DataError: a maximum is taken over cells that are not neighbours.
     """
     bare = copy.deepcopy(network).eval()
     _open(bare)
@@ -33,8 +39,13 @@ def touched(network: nn.Module, size: int, row: int, column: int) -> tuple[slice
 def _open(module: nn.Module) -> None:
     for name, child in module.named_children():
         if isinstance(child, nn.MaxPool2d):
-            setattr(module, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding))
-        elif isinstance(child, (nn.BatchNorm2d, nn.ReLU)):
+            if child.dilation not in (1, (1, 1)):
+                raise DataError(
+                    f"{name}: a maximum with a dilation of {child.dilation}; expected 1"
+                )
+            sizes = child.kernel_size, child.stride, child.padding, child.ceil_mode
+            setattr(module, name, nn.AvgPool2d(*sizes))
+        elif isinstance(child, (nn.BatchNorm2d, *ACTIVATIONS)):
             setattr(module, name, nn.Identity())
         else:
             _open(child)

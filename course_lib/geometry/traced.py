@@ -3,6 +3,7 @@ traced layers."""
 
 from __future__ import annotations
 
+import copy
 import operator
 from typing import Any
 
@@ -14,7 +15,11 @@ from course_lib.geometry.receptive import Layer, ReceptiveField, behind, image, 
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d)
 # these work cell by cell and leave the receptive field unchanged
-LOCAL = nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Dropout
+ACTIVATIONS = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU),
+    *(nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid, nn.Tanh),
+)
+LOCAL = nn.BatchNorm2d, nn.Identity, nn.Dropout, *ACTIVATIONS
 CELL_BY_CELL = (
     *(torch.relu, torch.relu_, nn.functional.relu, "relu", "relu_", "clamp_min"),
     *(operator.mul, operator.sub, operator.truediv),
@@ -30,7 +35,7 @@ def traced_receptive_fields(network: nn.Module, size: int) -> list[ReceptiveFiel
     The network is traced (torch.fx), so convolutions, poolings, crops, sums and concatenations may
     come in any order. Kernels, paddings and crops are read along the rows; layers that treat
     columns differently are not supported. Raises DataError naming an operation whose receptive
-    field is unknown.
+    field is unknown, or if the network's own output has another size than was computed.
     """
     rows: dict[fx.Node, Any] = {}
     modules = dict(network.named_modules())
@@ -41,7 +46,22 @@ def traced_receptive_fields(network: nn.Module, size: int) -> list[ReceptiveFiel
         rows[node] = _row(node, rows, modules, size)
         if isinstance(rows[node], ReceptiveField) and node.op != "get_attr":
             order.append(rows[node])
+    _require_size(network, size, order[-1] if order else image(size))
     return order
+
+
+def _require_size(network: nn.Module, size: int, last: ReceptiveField) -> None:
+    """What was read must give the size that the network gives; nothing is computed for that."""
+    shapes = copy.deepcopy(network).to("meta").eval()
+    first = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
+    channels = 3 if first is None else first.in_channels
+    out = shapes(torch.empty(1, channels, size, size, device="meta"))  # (1, C, s, s)
+    if isinstance(out, torch.Tensor) and out.shape[-2:] != (last.size, last.size):
+        raise DataError(
+            f"{last.layer}: {last.size} cells per side were computed, but the network gives "
+            f"{tuple(out.shape[-2:])}; a layer does something that is not read (ceil_mode, or "
+            "rows and columns treated differently)"
+        )
 
 
 def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module], size: int) -> Any:
@@ -87,24 +107,37 @@ def _layer(name: str, module: nn.Module) -> Layer:
     first = {
         key: value[0] if isinstance(value, tuple) else value for key, value in vars(module).items()
     }
+    padding = {"valid": 0, "same": first.get("dilation", 1) * (first["kernel_size"] - 1) / 2}.get(
+        first["padding"], first["padding"]
+    )
+    if padding != int(padding):
+        raise DataError(
+            f"{name}: a kernel of {first['kernel_size']} with padding 'same' is padded unequally; "
+            "use an odd kernel"
+        )
     return Layer(
         name,
         first["kernel_size"],
         first["stride"],
-        first["padding"],
+        int(padding),
         first.get("out_channels", 0),
         first.get("dilation", 1),
     )
 
 
-def _pooling(name: str, kernel_size, stride=None, padding=0, **others: Any) -> Layer:
-    """A pooling that is called as a function, its numbers as there."""
-    numbers = kernel_size, kernel_size if stride is None else stride, padding
-    return Layer(name, *(n if isinstance(n, int) else n[0] for n in numbers))
+def _pooling(name: str, kernel_size, stride=None, padding=0, dilation=1, **others: Any) -> Layer:
+    """A pooling that is called as a function, its numbers as there; average pooling, whose fifth
+    is no dilation, has True or False in its place."""
+    dilation = 1 if isinstance(dilation, bool) else dilation
+    numbers = kernel_size, stride or kernel_size, padding, dilation
+    kernel, stride, padding, dilation = (n if isinstance(n, int) else n[0] for n in numbers)
+    return Layer(name, kernel, stride, padding, dilation=dilation)
 
 
 def _padding(name: str, sides: tuple[int, ...]) -> Layer:
     """Padding by F.pad, alike on all sides; a crop if below 0."""
+    if len(set(sides)) > 1:
+        raise DataError(f"{name}: padded by {sides}; expected the same number on all sides")
     return Layer(name, 1, padding=max(sides[0], 0), crop=max(-sides[0], 0))
 
 
@@ -113,7 +146,13 @@ def _cropped(node: fx.Node, row: ReceptiveField) -> ReceptiveField:
     index = node.args[1]
     if not isinstance(index, tuple) or len(index) < 3:
         return row
-    low, high, _ = index[2].indices(row.size)
+    low, high, step = index[2].indices(row.size)
+    if step < 1:
+        raise DataError(f"{node.format_node()}: cells in reverse order; expected a step above 0")
     return ReceptiveField(
-        node.name, high - low, row.field, row.stride, row.start + low * row.stride
+        node.name,
+        len(range(low, high, step)),
+        row.field,
+        row.stride * step,
+        row.start + low * row.stride,
     )

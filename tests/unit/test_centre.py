@@ -10,6 +10,7 @@ from course_lib.analysis.centre import answers_of, lags, mean_map, moved_to
 from course_lib.geometry.anchors import decode
 from course_lib.models.losses import peak_distance
 from course_lib.models.siamfc import SiamFC
+from course_lib.models.siammargin import SiamMargin
 from course_lib.models.siamrpnpp import SiamRPNpp
 
 WIDE = 383
@@ -53,6 +54,20 @@ def test_the_mean_map_is_flat_where_the_answer_follows():
     followed = mean_map(answering(1.0), marked(), places)
     assert followed.shape == (16, 16)
     assert followed.sum() <= 1.0
+
+
+@pytest.mark.parametrize("kind", [SiamFC, SiamMargin])
+def test_of_a_padded_backbone_the_central_cells_are_compared(kind):
+    torch.manual_seed(0)
+    network = kind(backbone="lite0").eval()
+    exemplars, search = torch.rand(2, 3, 127, 127) * 255, torch.rand(2, 3, 255, 255) * 255
+    maps, at = answers_of(network, exemplars)(search)
+    with torch.no_grad():
+        response = network.response(network.template(exemplars), network.features(search))
+    assert maps.shape == (2, 25, 25)
+    expected = response.sigmoid() if kind is SiamFC else response  # cosines stay cosines
+    torch.testing.assert_close(maps, expected)
+    assert peak_distance(response, 8, at).numpy() == pytest.approx(0)
 
 
 def test_a_siamfc_answers_with_its_peak():

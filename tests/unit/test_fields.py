@@ -213,6 +213,62 @@ def test_vgg_without_padding_as_in_the_notes(config, sizes, field, stride):
     assert (z.size, x.size, z.field, z.stride) == (*sizes, field, stride)
 
 
+class Then(nn.Module):
+    """A convolution of 3 × 3, and what a function makes of its map."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.conv, self.function = nn.Conv2d(3, 4, 3), function
+
+    def forward(self, x):
+        return self.function(self.conv(x))
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),  # size, field, stride of images of 22 pixels
+    [
+        (lambda x: x[:, :, ::2, ::2], (10, 3, 2)),
+        (lambda x: x[:, :, 1::3, 1::3], (7, 3, 3)),
+        (lambda x: nn.functional.max_pool2d(x, 3, 1, 0, 2), (16, 7, 1)),
+        (lambda x: nn.functional.avg_pool2d(x, 2, 2, 0, False), (10, 4, 2)),
+    ],
+)
+def test_steps_and_dilations_of_functions_are_read(function, expected):
+    network = Then(function)
+    last = traced_receptive_fields(network, 22)[-1]
+    assert (last.size, last.field, last.stride) == expected
+    assert network(torch.zeros(1, 3, 22, 22)).shape[-1] == last.size
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (5, 2)])
+def test_padding_by_name_is_read(kernel, dilation):
+    for padding, lost in (("same", 0), ("valid", dilation * (kernel - 1))):
+        stack = nn.Sequential(nn.Conv2d(3, 4, kernel, dilation=dilation, padding=padding))
+        assert traced_receptive_fields(stack, 22)[-1].size == 22 - lost
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, 2, ceil_mode=True)), "ceil_mode"),
+        (nn.Sequential(nn.Conv2d(3, 4, 4, padding="same")), "use an odd kernel"),
+        (Then(lambda x: nn.functional.pad(x, (0, 1, 0, 1))), "the same number on all sides"),
+        (Then(lambda x: x[:, :, 2:-2]), "17 cells per side .* gives .17, 21."),
+    ],
+)
+def test_what_is_not_read_is_refused(network, words):
+    with pytest.raises(DataError, match=words):
+        traced_receptive_fields(network, 23 if "ceil" not in words else 22)
+
+
+@pytest.mark.parametrize(("name", "extent"), [("lite0", (0, 127)), ("convstem", (49, 80))])
+def test_activations_of_every_kind_switch_nothing_off(name, extent):
+    network = make_backbone(name)
+    middle = network(torch.zeros(1, 3, 127, 127)).shape[-1] // 2
+    rows, columns = touched(network, 127, middle, middle)
+    assert (rows.start, rows.stop) == (columns.start, columns.stop) == extent
+
+
 def test_an_unknown_operation_is_named():
     class Odd(nn.Module):
         def forward(self, x):
