@@ -567,7 +567,7 @@ plots.show(*f_figure(mended_f, "mended"))
 #
 # ## In real time
 #
-# All of this waits for the tracker. VOT's real-time challenge does not: frames arrive at 20 a second, and whoever is late is scored with the last box. Lesson 11 runs it; multi-start has it too, with the same clock for every run.
+# All of this waits for the tracker. VOT's real-time challenge does not: frames arrive at 20 a second, and whoever is late is scored with the last box. Lesson 11 runs it; multi-start has it too, with the same clock for every run. (The rule here is the paper's, as the course reads it; VOT's two toolkits count late boxes in ways of their own, so its numbers are comparable with each other alone.)
 #
 # ## Experiment: does the protocol change the ranking?
 #

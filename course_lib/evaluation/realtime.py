@@ -5,6 +5,11 @@ second, and a grace of three frames after each start.
 
 While a tracker is busy, frames go by; its last box counts for them. When it is free again, it gets
 the newest frame.
+
+This is the course's own reading of the paper; the numbers of VOT's toolkits differ. VOT2017's in
+MATLAB spends the first of the three frames of grace on the start itself, rounds a late box to the
+nearest frame, and starts anew from the frame at which a failed tracker answered; the later one in
+Python forgives up to one frame of delay and takes the rate of the sequence.
 """
 
 from __future__ import annotations
@@ -36,7 +41,7 @@ class Realtime(Tracker):
     A box that is finished later counts for the frames due from then on. During the first `grace`
     frames after the start, time stands still: the tracker sees each of them, however slow it is.
     Reading frames costs no time. Under `vot.run_supervised` this is the protocol of VOT's real-time
-    challenges.
+    challenges, as the paper describes it.
 
     Args:
         tracker: the tracker itself.

@@ -1,4 +1,6 @@
-"""Rules of benchmarks whose toolkit scores one pass differently from OTB's; reports name them."""
+"""Rules of benchmarks that are scored differently from the course's rule for OTB; reports name
+them. What LaSOT's toolkit does with boxes at the border and with curves that are 0 it has from
+OTB's."""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ class Rule:
 
     @property
     def words(self) -> str:
-        """What differs from OTB's rule, a sentence for the report; empty if nothing does."""
+        """What differs from the rule for OTB, a sentence for the report; empty if nothing does."""
         if self == OTB:
             return ""
         absent = "count as missed" if self.absent_missed else "are left out"

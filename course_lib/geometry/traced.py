@@ -20,12 +20,12 @@ ACTIVATIONS = (
     *(nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid, nn.Tanh),
 )
 LOCAL = nn.BatchNorm2d, nn.Identity, nn.Dropout, *ACTIVATIONS
-CELL_BY_CELL = (
-    *(torch.relu, torch.relu_, nn.functional.relu, "relu", "relu_", "clamp_min"),
+CELL_BY_CELL = (*(torch.relu, torch.relu_, nn.functional.relu, "relu", "relu_", "clamp_min"),)
+POOLING = nn.functional.max_pool2d, torch.max_pool2d, nn.functional.avg_pool2d
+JOINING = (
+    *(operator.add, torch.add, torch.cat, "add", "add_"),
     *(operator.mul, operator.sub, operator.truediv),
 )
-POOLING = nn.functional.max_pool2d, torch.max_pool2d, nn.functional.avg_pool2d
-JOINING = operator.add, torch.add, torch.cat, "add", "add_"
 
 
 def traced_receptive_fields(network: nn.Module, size: int) -> list[ReceptiveField]:

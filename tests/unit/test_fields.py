@@ -240,6 +240,18 @@ def test_steps_and_dilations_of_functions_are_read(function, expected):
     assert network(torch.zeros(1, 3, 22, 22)).shape[-1] == last.size
 
 
+def test_a_product_sees_what_either_factor_sees():
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.gate = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(3, 4, 7, padding=3)
+
+        def forward(self, x):
+            return 2 * self.one(x) * self.gate(x)
+
+    assert traced_receptive_fields(Gated(), 22)[-1].field == 7
+
+
 @pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (5, 2)])
 def test_padding_by_name_is_read(kernel, dilation):
     for padding, lost in (("same", 0), ("valid", dilation * (kernel - 1))):

@@ -16,6 +16,7 @@ def test_values_are_those_of_the_sources():
     assert found["OTB-2013 AUC"]["siamfc"] == 0.608
     assert found["VOT-2015 EAO"] == {"siamfc": 0.2889, "siamfc-5s": 0.2743, "ciresnet22": 0.318}
     assert found["VOT-2018 EAO"]["siamrpnpp"] == 0.414
+    assert found["VOT-2018 EAO"]["siamrpn"] == 0.244  # .383 is DaSiamRPN's
     assert found["VOT2019-RT EAO"] == {"siammargin": 0.366}
     otb = found["OTB-2015 AUC"]
     assert (otb["siamconcatrpn"], otb["siambroadcastrpn"], otb["atom"]) == (0.453, 0.598, 0.663)
