@@ -118,7 +118,7 @@ with torch.no_grad():
         "crop": milliseconds(lambda: search_window.cut(sequence.frames[45], (0, 0, 0))),
         "tokens": milliseconds(lambda: network.tokens(x_image, network.place_x)),
         "blocks": milliseconds(lambda: network.stream(kept, seen)),
-        "head": milliseconds(lambda: network.head(map_of(network.norm(tokens)))),
+        "head": milliseconds(lambda: network.head(map_of(tokens))),
     }
 axes[0, 3].barh(list(spent), list(spent.values()), color=plots.EXEMPLAR)
 axes[0, 3].invert_yaxis()
@@ -245,7 +245,7 @@ def maps_after(put_back, z, x, removals, fraction=0.85):
     """Centre maps with so many removals, in the last blocks but the very last."""
     last = len(network.blocks)
     x, stayed = removing(z, x, range(last - removals, last), fraction)
-    return network.head(map_of(network.norm(put_back(x, stayed, 256))))
+    return network.head(map_of(put_back(network.norm(x), stayed, 256)))
 
 
 def looks_at(frames):

@@ -84,7 +84,7 @@ class SiamConcatRPN(SSDNetwork):
     name = "siamconcatrpn"
     guided = True
     boxes, image = CONCAT_BOXES, 300
-    maps = ((38, 300 / 38), (19, 300 / 19), (10, 30.0), (5, 60.0), (3, 100.0), (1, 300.0))
+    maps = ((38, 8.0), (19, 16.0), (10, 32.0), (5, 64.0), (3, 100.0), (1, 300.0))
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +146,11 @@ class SiamBroadcastRPN(SSDNetwork):
         self.compare = nn.Sequential(
             nn.Conv2d(1024, 256, 3, padding=1), nn.BatchNorm2d(256), nn.ReLU()
         )
-        self.finer = nn.ConvTranspose2d(256, 256, 4, 2, padding=1)
+        self.finer = nn.Sequential(
+            nn.ConvTranspose2d(256, 256, 4, 2, padding=1, bias=False),
+            nn.BatchNorm2d(256),
+            nn.ReLU(),
+        )
         self.extras = nn.ModuleList([halving(256, 64), halving(256, 64)])
         self._outputs((256, 256))
         self.about = {"network": self.name, "shared": shared}
@@ -207,10 +211,12 @@ def extra(before: int, mid: int, after: int, **how: int) -> nn.Sequential:
 
 
 def halving(channels: int, mid: int) -> nn.Sequential:
-    """1 × 1 down to `mid` channels, then 3 × 3 with stride 2 back up, each with batch norm and
-    ReLU."""
+    """1 × 1 down to `mid` channels, then 3 × 3 with stride 2 back up, each with batch norm; one
+    ReLU, at the end."""
     return nn.Sequential(
-        conv_norm(channels, mid, 1), conv_norm(mid, channels, 3, stride=2, padding=1)
+        nn.Conv2d(channels, mid, 1, bias=False),
+        nn.BatchNorm2d(mid),
+        conv_norm(mid, channels, 3, stride=2, padding=1),
     )
 
 

@@ -114,16 +114,17 @@ class DiMP(nn.Module):
 
 
 def score_loss(scores: Tensor, labels: Tensor, threshold: float = 0.05) -> Tensor:
-    """The loss () of scores on test images: squared errors at the target; elsewhere only scores
-    above 0 count, because what ranks below the target need not be 0 (Bhat et al., 2019, sec. 3.6).
+    """The loss () of scores on test images: squared errors at the target; elsewhere the squares of
+    the scores above 0, because what ranks below the target need not be 0 (Bhat et al., 2019, sec.
+    3.6).
 
     Args:
         scores: (B, M, h, w).
         labels: (B, M, h, w) wanted scores, see `target_filter.gaussian_labels`.
         threshold: label from which a cell counts as the target's.
     """
-    found = torch.where(labels < threshold, F.relu(scores), scores)  # (B, M, h, w)
-    return F.mse_loss(found, labels)
+    away = labels < threshold  # (B, M, h, w)
+    return F.mse_loss(torch.where(away, F.relu(scores), scores), labels.masked_fill(away, 0))
 
 
 # a part of the published network (pytracking, `dimpnet.py` and `target_classifier`): the same here

@@ -177,12 +177,12 @@ class OneStream(nn.Module):
         """Centre maps of search images (B, 3, 256, 256) for templates of the same number, or for
         one; for `watch`, see `stream`."""
         x, _ = self.stream(template, self.tokens(image, self.place_x), watch)
-        return self.head(map_of(self.norm(x)))
+        return self.head(map_of(x))
 
     def stream(
         self, template: Template, x: Tensor, watch: list[dict[str, Tensor]] | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The search image's tokens after all blocks.
+        """The search image's tokens after all blocks, normalised.
 
         Args:
             template: what is kept of the template.
@@ -214,6 +214,7 @@ class OneStream(nn.Module):
                 chosen = most_attended(queries, keys, TEMPLATE_TOKENS, stay)  # (B, K)
                 x, places = taken(x, chosen), places.gather(1, chosen)
             x = block.think(x)
+        x = self.norm(x)  # before zeros are put in: of them the norm would make its bias
         return (put_back(x, places, count) if self.eliminate else x), places
 
     def forward(self, exemplar: Tensor, search: Tensor) -> CentreMaps:

@@ -88,7 +88,8 @@ class KCFState:
 
 def best_size(responses: np.ndarray, weight: float) -> int:
     """Index of the response (S, h, w), for patches of S sizes, with the highest peak, after
-    multiplying all peaks but the first by `weight`; the scheme of KCFcpp's VOT tracker.
+    multiplying all peaks but the first by `weight`; after KCFcpp's VOT tracker, which looks at the
+    two other sizes in turn where this compares all three at once.
 
     The first response belongs to the unchanged size, which thus has an advantage.
     """

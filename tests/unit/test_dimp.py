@@ -98,8 +98,10 @@ def test_the_score_loss_by_hand():
     scores = torch.tensor([[[[0.7, -0.4, 0.3, 0.2]]]])
     labels = torch.tensor([[[[1.0, 0.02, 0.02, 0.5]]]])
     # at the target plain differences; elsewhere −0.4 counts as 0, 0.3 as it is
-    expected = (0.3**2 + 0.02**2 + 0.28**2 + 0.3**2) / 4
+    expected = (0.3**2 + 0 + 0.3**2 + 0.3**2) / 4
     assert float(score_loss(scores, labels)) == pytest.approx(expected)
+    perfect = torch.where(labels < 0.05, torch.tensor(-1.0), labels)
+    assert float(score_loss(perfect, labels)) == 0
 
 
 def test_a_few_steps_of_training_help():

@@ -214,7 +214,7 @@ class TestWhatItKeeps:
             q, k, v = block.attn.queries_keys_values(block.norm1(both))
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
             both = block.think(both + block.attn.proj(mixed.transpose(1, 2).flatten(2)))
-        torch.testing.assert_close(kept, both[:, 64:], atol=1e-4, rtol=0)
+        torch.testing.assert_close(kept, network.norm(both[:, 64:]), atol=1e-4, rtol=0)
         joint = small()  # the same weights without the mask
         other, _ = joint.stream(joint.template(z), joint.tokens(x, joint.place_x))
         assert float((other - kept).abs().max()) > 0.1
@@ -248,7 +248,12 @@ class TestRemoval:
 
     def test_zeros_where_tokens_were_removed(self):
         network, (z, x) = small(eliminate=(2,)), images(2)
+        torch.nn.init.normal_(network.norm.bias)  # what the norm makes of zeros
+        seen = []
+        network.head.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        network(z, x)
         tokens, places = network.stream(network.template(z), network.tokens(x, network.place_x))
+        assert torch.equal(seen[0], map_of(tokens))  # the head meets them so
         for k in range(2):
             zero = (tokens[k] == 0).all(-1)
             assert set(torch.nonzero(~zero)[:, 0].tolist()) == set(places[k].tolist())

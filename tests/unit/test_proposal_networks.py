@@ -128,16 +128,38 @@ class TestPapersTables:
         shared, _, _ = on_paper(lambda: SiamBroadcastRPN(shared=True))
         assert count(network) - count(shared) == count(network.backbone_z)
 
-    def test_default_boxes_of_the_epfl_networks_lie_over_the_search_image(self):
+    def test_default_boxes_of_the_epfl_networks_stand_where_their_strides_say(self):
+        """FEATURE_MAPS_STRIDES of the project's settings; the first and last centre of each map."""
         with torch.device("meta"):
-            for network in (SiamConcatRPN(), SiamBroadcastRPN()):
-                anchors = network.anchors(255)
-                centres = anchors[:, :2] + anchors[:, 2:] / 2
-                assert (
-                    np.allclose(centres.min(0) + centres.max(0), 255, atol=16)
-                    and (centres > 0).all()
-                )
-        assert np.allclose(anchors[0, 2:], 50)
+            concat, broadcast = SiamConcatRPN(), SiamBroadcastRPN()
+        for network, strides in (
+            (concat, [8, 16, 32, 64, 100, 300]),
+            (broadcast, [8, 16]),
+        ):
+            anchors, begin = network.anchors(network.image), 0
+            for (cells, _), sizes, stride in zip(
+                network.maps, network.map_sizes, strides, strict=True
+            ):
+                of = anchors[begin : begin + len(sizes) * cells**2]
+                begin += len(of)
+                centres = of[:, :2] + of[:, 2:] / 2
+                assert np.allclose(centres[0], stride / 2)
+                assert np.allclose(centres[-1], (cells - 0.5) * stride)
+            assert begin == len(anchors)
+        assert np.allclose(broadcast.anchors(255)[0, 2:], 50)
+
+    def test_layers_of_siambroadcastrpn_are_the_projects(self):
+        with torch.device("meta"):
+            network = SiamBroadcastRPN()
+        kinds = [
+            type(m).__name__
+            for m in (*network.compare, *network.finer, *network.extras[0].modules())
+        ]
+        assert [k for k in kinds if k != "Sequential"] == [
+            *("Conv2d", "BatchNorm2d", "ReLU"),
+            *("ConvTranspose2d", "BatchNorm2d", "ReLU"),
+            *("Conv2d", "BatchNorm2d", "Conv2d", "BatchNorm2d", "ReLU"),
+        ]
 
 
 class TestCorrelations:
