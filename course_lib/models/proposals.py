@@ -80,8 +80,9 @@ def assign(
     decide which anchors answer, and each answers for all sizes.
 
     In a negative pair the box belongs to another object: only the anchors near its centre are
-    negatives, the others are ignored (after pysot's code of DaSiamRPN, whose 7 × 7 cells lie up to a
-    cell further right and down). A box without area counts as absent: every anchor of its pair is a negative, and none has an offset.
+    negatives, the others are ignored (after pysot's code of DaSiamRPN, whose 7 × 7 cells lie up to
+    a cell further right and down). A box without area counts as absent: every anchor of its pair is
+    a negative, and none has an offset.
 
     Args:
         anchors: (A, 4) in search pixels.
