@@ -766,9 +766,7 @@ def aggregate(answers, weights):
 
 
 # %%
-plusplus = load_network(
-    "siamrpnpp-small"
-).eval()  # SiamRPN++ on the last three layers of AlexNet
+plusplus = load_network("siamrpnpp-small").eval()  # on Lite0's last three stages
 with torch.no_grad():
     template = plusplus.template_features(z_in)
     kernels = zip(template[::2], template[1::2], strict=True)
@@ -778,7 +776,7 @@ with torch.no_grad():
     its_own = plusplus.propose(template, x_in).logits
 factors = plusplus.class_weights.softmax(0).tolist()
 box_factors = plusplus.box_weights.softmax(0).tolist()
-titles = [f"layer {k + 3}\n{f:.2f} of the score" for k, f in enumerate(factors)]
+titles = [f"stage {k + 3}\n{f:.2f} of the score" for k, f in enumerate(factors)]
 figure, axes = plots.new_figure(width=9, height=2.5, columns=5)
 plots.show_frame(axes[0, 0], x, "search image", truth)
 n = plusplus.cells(255)
@@ -794,7 +792,7 @@ print(f"factors of scores / offsets, from shallow to deep: {said}")
 print(f"largest difference to the network's own sum: {(whole - its_own).abs().max():.1e}")
 
 # %% [markdown]
-# {{figure depths}} The scores that each of three layers gives, and their sum by your function, which is the network's own to rounding. The factors began at a third each; the titles and the printed line say where training moved them, for the scores and for the offsets apart. This small network had a short training, and its layers are one AlexNet's last three: in the paper's ResNet-50 they lie much further apart.
+# {{figure depths}} The scores that each of three layers gives, and their sum by your function, which is the network's own to rounding. The factors began at a third each; the titles and the printed line say where training moved them, for the scores and for the offsets apart. This small network had a short training, of necks and heads alone; its layers are the ends of Lite0's third, fourth and fifth stage.
 #
 # ## Experiment: four heads, one budget
 #

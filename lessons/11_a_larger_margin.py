@@ -1129,10 +1129,10 @@ few = [sequences[int(k)].loaded(length) for k in hardest]
 off = {"update": False, "again": False, "adapt": False}
 variants = {
     "cosine, margin 0": ("siammargin-cosine", off),
-    "margin": ("siammargin-margin", off),
-    "margin + update": ("siammargin-margin", off | {"update": True}),
-    "margin + wider search": ("siammargin-margin", off | {"again": True, "adapt": True}),
-    "margin + both": ("siammargin-margin", {}),
+    "margin": ("siammargin", off),
+    "margin + update": ("siammargin", off | {"update": True}),
+    "margin + wider search": ("siammargin", off | {"again": True, "adapt": True}),
+    "margin + both": ("siammargin", {}),
 }
 low, high = interval(sequences.name, [len(c) for c in few])
 rows = {}
@@ -1354,12 +1354,13 @@ plots.show(
 
 # %%
 rows = []
-for r in (r for r in runs if r["seed"] == 0):
-    for variant in (v for v in ("plain", "all") if f"{v} in real time" in r):
-        late, row = r[f"{variant} in real time"], {"network": f"{r['arm']}, {variant}"}
-        for group in ("vot2014", "look-alikes"):
-            row[group] = f"{r[variant][group]['failures']} → {late[group]['failures']}"
-        rows.append({**row, "ms per frame": 1000 * r[variant]["seconds_a_frame"]})
+for late in measured["real_time"]:
+    arm, variant = late["arm"], late["variant"]
+    row = {"network": f"{arm}, {variant}"}
+    for group in ("vot2014", "look-alikes"):
+        before = by_seed(arm, variant, group, "failures")[0]
+        row[group] = f"{before} → {late[group]['failures']}"
+    rows.append({**row, "ms per frame": late["milliseconds_a_frame"]})
 show_table(rows, "Failures without a clock → at 20 Hz", formats=".1f")
 
 # %% [markdown]

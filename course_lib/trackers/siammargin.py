@@ -30,16 +30,20 @@ Cosine = Annotated[float, Range(-2, 2)]  # thresholds beyond ±1 mean always or 
 
 @dataclass(frozen=True)
 class SiamMarginSettings(SiamFCSettings):
-    """Settings of SiamMarginTracker; the defaults were chosen on generated clips outside the
-    benchmark."""
+    """Settings of SiamMarginTracker.
+
+    `sure` and `unsure` belong to a network: the defaults are quantiles of the shipped one's highest
+    cosine on generated clips outside the benchmark (benchmarks/siammargin.py). With your own
+    weights choose your own.
+    """
 
     weights: str = "siammargin"
     update: bool = True  # whether to update the template with what was found
     rate: UnitInterval = 0.02  # how far the running average moves towards a new template
     keep: UnitInterval = 0.5  # weight of the first template, against the running average
-    sure: Cosine = 0.75  # cosine above which the template may be updated
+    sure: Cosine = 0.766  # cosine above which the template may be updated
     again: bool = True  # whether to look again, in a wider region, if the first look found little
-    unsure: Cosine = 0.6  # cosine below which to look again
+    unsure: Cosine = 0.503  # cosine below which to look again
     gain: Cosine = 0.05  # how much higher the cosine of the second look must be
     adapt: bool = True  # whether to widen the search region for a fast target
     reach: Annotated[float, Range(0, 100)] = 2.0  # reach of the region, in multiples of the speed
