@@ -26,7 +26,8 @@ class CentreTask(Task):
             batch: the batch they belong to.
             done: not used by this loss.
         """
-        return centre_loss(output, batch.box / batch.search.shape[-1], batch.positive)
+        boxes = batch.box / batch.search.shape[-1]  # (B, 4)
+        return centre_loss(output, boxes, batch.positive, self.share)
 
     def measures(self, output: CentreMaps, batch: PairBatch) -> dict[str, Tensor]:
         """Distance in pixels of each box's centre from the target's, whether it is within the

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from course_lib.lookup import load
 from course_lib.models.networks import network_class
 from course_lib.training.first_weights import first_network
+from course_lib.training.processes import ProcessGroup
 
 if TYPE_CHECKING:
     from course_lib.data.loader import PairBatch
@@ -33,11 +34,15 @@ class Task(ABC):
     Args:
         settings: the recipe.
         network: the network to train; None for the recipe's, newly initialised.
+
+    Attributes:
+        share: for a loss that divides by a count () over the batch, see `ProcessGroup.share`.
     """
 
     def __init__(self, settings: TrainSettings, network: nn.Module | None = None) -> None:
         self.settings = settings
         self.network = first_network(settings) if network is None else network
+        self.share = ProcessGroup().share  # the loop replaces it if several processes train
 
     def inputs(self, batch: PairBatch) -> tuple[Tensor, ...]:
         """The inputs of the network for a jittered batch: exemplars, search images, and whatever
