@@ -217,7 +217,7 @@ class Run:
             self.shared.eval()
             size = min(settings.batch, settings.validation_pairs)
             count = settings.validation_pairs // size
-            row, p.maps, p.search_images, p.boxes = validate(
+            row, p.maps, p.map_place, p.search_images, p.boxes = validate(
                 self.task, self._predict, self.validation_pairs, size, count, self.placement.device
             )
             if self.sequences:
