@@ -6,6 +6,8 @@ al., 2019) and L1, and their weights, are OSTrack's (Ye et al., 2022).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torchvision.ops import generalized_box_iou_loss
@@ -67,16 +69,29 @@ def heat_map(boxes: Tensor, n: int, positive: Tensor | None = None) -> Tensor:
     return heat if positive is None else heat * positive.to(heat)[:, None, None]
 
 
-def focal_loss(score: Tensor, heat: Tensor) -> Tensor:
+def at_least_one(count: Tensor) -> Tensor:
+    """A count () that can be divided by."""
+    return count.clamp_min(1)
+
+
+def focal_loss(
+    score: Tensor, heat: Tensor, share: Callable[[Tensor], Tensor] = at_least_one
+) -> Tensor:
     """CornerNet's focal loss () of scores (B, n, n) in 0…1 for heat maps (B, n, n).
 
     −(1 − p)² · log p at cells where the heat is 1, −(1 − heat)⁴ · p² · log(1 − p) at all others,
     summed, and divided by the number of the former.
+
+    Args:
+        score: p.
+        heat: of the same cells, see `heat_map`.
+        share: what to divide by, from the number () of cells where the heat is 1; if several
+            processes share a batch, see `training.processes.ProcessGroup.share`.
     """
     right = heat == 1
     hit = (1 - score) ** ALPHA * score.log() * right
     miss = (1 - heat) ** BETA * score**ALPHA * (1 - score).log() * ~right
-    return -(hit.sum() + miss.sum()) / right.sum().clamp_min(1)
+    return -(hit.sum() + miss.sum()) / share(right.sum())
 
 
 def _corners(boxes: Tensor) -> Tensor:
@@ -91,7 +106,12 @@ def box_costs(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     return generalized_box_iou_loss(a, b, eps=1e-9), (a - b).abs().mean(-1)
 
 
-def centre_loss(maps: CentreMaps, boxes: Tensor, positive: Tensor) -> Tensor:
+def centre_loss(
+    maps: CentreMaps,
+    boxes: Tensor,
+    positive: Tensor,
+    share: Callable[[Tensor], Tensor] = at_least_one,
+) -> Tensor:
     """Focal loss + 2 · (1 − GIoU) + 5 · L1 (), OSTrack's; the box is judged only at the cell with
     the highest score, as it is in tracking.
 
@@ -99,9 +119,11 @@ def centre_loss(maps: CentreMaps, boxes: Tensor, positive: Tensor) -> Tensor:
         maps: of the search images.
         boxes: (B, 4) of the targets, x, y, w, h as fractions of the search image.
         positive: (B,) whether the search image shows the template's target; else there is no box.
+        share: what to divide by, from the numbers () of targets' cells and of boxes, see
+            `focal_loss`.
     """
     heat = heat_map(boxes, maps.score.shape[-1], positive)  # (B, n, n)
     there = positive.to(boxes)  # (B,)
     overlap, edges = box_costs(maps.best(), boxes)  # (B,) each
     wrong = GIOU * overlap + L1 * edges
-    return focal_loss(maps.score[:, 0], heat) + (wrong * there).sum() / there.sum().clamp_min(1)
+    return focal_loss(maps.score[:, 0], heat, share) + (wrong * there).sum() / share(there.sum())

@@ -29,7 +29,7 @@ class MapPlace(NamedTuple):
     """
 
     channels: int
-    stride: int
+    stride: float
     start: float
 
     def cells(self, boxes: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ answer is the next question: errors that repeat themselves add up, and no measur
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +60,7 @@ TRACKERS = {
 }
 FIRST_SEED = 700_000  # of the generated clips
 FRAMES = 40  # of each clip
+VIDEOS = 20  # at most so many of the held-out ones
 LOOKS = 3  # frames of each clip at which the size response is measured
 
 
@@ -73,16 +74,27 @@ def validation_clips(count: int, pairs: PairSource) -> list[Sequence]:
     if not count:
         return []
     specs = [random_spec(FIRST_SEED + k, length=FRAMES) for k in range(count)]
-    return [make_sequence(spec) for spec in specs] + list(_videos(pairs))
+    return [make_sequence(spec) for spec in specs] + _videos(pairs)
 
 
-def _videos(pairs: PairSource) -> Iterator[Sequence]:
-    """The beginnings, from the first usable frame on, of all videos in a source of pairs, or in the
-    sources that it mixes."""
-    for source in getattr(pairs, "sources", [pairs]):
-        if isinstance(source, VideoPairs):
-            for video, usable in source.videos:
-                yield video.part(usable[0], usable[0] + FRAMES).loaded()
+def _videos(pairs: PairSource) -> list[Sequence]:
+    """The beginnings, from the first usable frame on, of videos in a source of pairs, or in the
+    sources that it mixes: of all in which the target is seen again, or of `VIDEOS` among them,
+    evenly spaced. Their frames are decoded when they are tracked in."""
+    starts = [
+        (video, usable[0])
+        for source in getattr(pairs, "sources", [pairs])
+        if isinstance(source, VideoPairs)
+        for video, usable in source.videos
+        if _seen(video.boxes[usable[0] : usable[0] + FRAMES]).sum() > 1
+    ]
+    chosen = np.linspace(0, len(starts) - 1, min(len(starts), VIDEOS)).round().astype(int)
+    return [video.part(first, first + FRAMES) for video, first in (starts[k] for k in chosen)]
+
+
+def _seen(boxes: np.ndarray) -> np.ndarray:
+    """Whether (T,) the target is there, by its boxes (T, 4)."""
+    return np.isfinite(boxes).all(-1) & (boxes[:, 2:] > 0).all(-1)
 
 
 def tracker_with(network: nn.Module, placement: Placement) -> Tracker:
@@ -97,7 +109,8 @@ def follow(
     """How a network tracks: `tracking_iou`, the mean over the clips of their mean IoU;
     `tracking_place`, the median distance from the true centre in sides of the exemplar's square;
     `tracking_size`, the median of |log(size / true size)| where the boxes overlap, if any do. For a
-    network that proposes boxes also its size response, `size_gain` and `size_bias`.
+    network that proposes boxes also its size response, `size_gain` and `size_bias`. A clip whose
+    target is not seen after its first frame says nothing.
 
     Args:
         network: a Siamese network; it stays as it is.
@@ -107,7 +120,7 @@ def follow(
     tracker, rows, responses = tracker_with(network, placement), [], []
     for sequence in sequences:
         rows.append(_one(tracker, sequence))
-        if network.output == "proposals":
+        if network.output == "proposals" and _seen(sequence.boxes).sum() > 1:
             logs = found_sizes(tracker, sequence.frames, sequence.boxes, count=LOOKS)  # (F, K)
             if np.isfinite(logs).any(0).sum() > 1:
                 responses.append(fit_response(logs))
@@ -121,7 +134,9 @@ def _one(tracker: Any, sequence: Sequence) -> tuple[float, float, float]:
         [tracker.update(sequence.frames[t]) for t in range(1, len(sequence))]
     )  # (T − 1, 4)
     true = sequence.boxes[1:]
-    seen = np.isfinite(true).all(-1)  # (T − 1,)
+    seen = _seen(true)  # (T − 1,)
+    if not seen.any():
+        return np.nan, np.nan, np.nan
     boxes, true = boxes[seen], true[seen]
     overlap, side = iou(boxes, true), context_side(true[:, 2:])
     away = boxes[:, :2] + boxes[:, 2:] / 2 - true[:, :2] - true[:, 2:] / 2
@@ -136,12 +151,16 @@ def _one(tracker: Any, sequence: Sequence) -> tuple[float, float, float]:
 
 def _summary(rows: np.ndarray, responses: list[SizeResponse]) -> dict[str, float]:
     """Mean and medians over the clips, from rows (N, 3) of `_one`."""
-    found = {
-        "tracking_iou": float(rows[:, 0].mean()),
-        "tracking_place": float(np.median(rows[:, 1])),
+    over_clips = {
+        "tracking_iou": np.nanmean,
+        "tracking_place": np.nanmedian,
+        "tracking_size": np.nanmedian,
     }
-    if np.isfinite(rows[:, 2]).any():
-        found["tracking_size"] = float(np.nanmedian(rows[:, 2]))
+    found = {
+        name: float(average(column))
+        for (name, average), column in zip(over_clips.items(), rows.T, strict=True)
+        if np.isfinite(column).any()
+    }
     if responses:
         gain, bias = median_response(responses)
         found |= {"size_gain": gain, "size_bias": bias}

@@ -9,6 +9,7 @@ from torch import Tensor
 from course_lib.geometry.anchors import overlaps
 from course_lib.models.centre_head import CentreMaps
 from course_lib.models.centre_losses import centre_loss
+from course_lib.models.pyramid import MapPlace
 from course_lib.training.tasks import Task
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class CentreTask(Task):
             batch: the batch they belong to.
             done: not used by this loss.
         """
-        return centre_loss(output, batch.box / batch.search.shape[-1], batch.positive)
+        boxes = batch.box / batch.search.shape[-1]  # (B, 4)
+        return centre_loss(output, boxes, batch.positive, self.share)
 
     def measures(self, output: CentreMaps, batch: PairBatch) -> dict[str, Tensor]:
         """Distance in pixels of each box's centre from the target's, whether it is within the
@@ -48,6 +50,10 @@ class CentreTask(Task):
     def maps(self, output: CentreMaps) -> Tensor:
         """The scores."""
         return output.score[:, 0]
+
+    def map_place(self, maps: Tensor) -> MapPlace:
+        """Where the cells lie: a cell stands for its upper left corner."""
+        return MapPlace(1, self.settings.search / maps.shape[-1], 0.0)
 
     def boxes(self, output: CentreMaps, batch: PairBatch) -> dict[str, Tensor]:
         """The true box (B, 4) of each pair, and the one that was found."""

@@ -114,6 +114,7 @@ class Run:
         }
         group.check_agreement({**shaping(settings), "data": data})
         self.task = make_task(settings)
+        self.task.share = group.share
         self.network = placement.network(self.task.network)
         self.optimiser = make_optimiser(self.network, settings)
         self.progress = Progress(0, settings.steps, settings.batch, data, dict(made or {}))
@@ -167,7 +168,7 @@ class Run:
         self._unfreeze()
         self.shared.train()
         if p.step >= (1 - settings.fix_norms) * settings.steps:
-            fix_norms(self.network)
+            fix_norms(self.shared)  # wrapping may have replaced the network's own norms
         loss = self.task.loss(self._predict(batch), batch, p.step / max(settings.steps - 1, 1))
         norm = descend_unread(self.network, self.optimiser, loss, settings.clip_norm)
         mean = self.group.mean(loss.detach())
@@ -216,7 +217,7 @@ class Run:
             self.shared.eval()
             size = min(settings.batch, settings.validation_pairs)
             count = settings.validation_pairs // size
-            row, p.maps, p.search_images, p.boxes = validate(
+            row, p.maps, p.map_place, p.search_images, p.boxes = validate(
                 self.task, self._predict, self.validation_pairs, size, count, self.placement.device
             )
             if self.sequences:

@@ -38,8 +38,8 @@ class SiamFCTask(Task):
         return {"distance": distance, "hits": (distance <= self.settings.radius).float()}
 
     def maps(self, output: Tensor) -> Tensor:
-        """The responses themselves."""
-        return output
+        """The probabilities that the responses, which are logits, stand for."""
+        return output.sigmoid()
 
 
 class MarginTask(SiamFCTask):
@@ -62,8 +62,9 @@ class MarginTask(SiamFCTask):
         return super().measures(output.cosines, batch) | {"gap": gap(output.cosines, labels)}
 
     def maps(self, output: CosineMap) -> Tensor:
-        """The cosines."""
-        return output.cosines
+        """The probabilities that the loss, without its margin, reads from the cosines."""
+        scale = self.settings.margin.scale
+        return (scale * (output.cosines - output.threshold)).sigmoid()  # (B, n, n)
 
 
 def margin_loss(

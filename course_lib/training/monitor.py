@@ -18,6 +18,8 @@ from course_lib.training.progress import Progress
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+    from course_lib.models.pyramid import MapPlace
+
 
 class ProgressBar:
     """One line: steps, loss, pairs per second, time left."""
@@ -66,6 +68,8 @@ class TensorBoard:
 
     def _write(self, p: Progress) -> None:
         if self.writer is None:  # opened at the first step: a refused run leaves no folder
+            # what a resumed run found before, it wrote before
+            self.validated = sum(row["step"] <= p.started_at for row in p.validation)
             # imported here: it takes a second and most notebooks do not need it
             from torch.utils.tensorboard import SummaryWriter
 
@@ -93,7 +97,9 @@ class TensorBoard:
                 self.writer.add_scalar(f"validation/{name}", value, p.step)
         if p.maps is not None:
             self.writer.add_images(
-                "validation/score_maps", maps_over_images(p.maps, p.search_images), p.step
+                "validation/score_maps",
+                maps_over_images(p.maps, p.map_place, p.search_images),
+                p.step,
             )
         if p.boxes:
             self.writer.add_images(
@@ -102,23 +108,31 @@ class TensorBoard:
         self.writer.flush()
 
 
-def maps_over_images(maps: Tensor, search_images: Tensor) -> Tensor:
-    """Score maps (n, h, w), as probabilities, in red over grey search images (n, 3, S, S) uint8.
+def maps_over_images(maps: Tensor, place: MapPlace, search_images: Tensor) -> Tensor:
+    """Score maps in red over grey search images. Between the centres of cells, scores are
+    interpolated; beyond half a cell from the last centre there are none.
 
-    A map covers the positions of the exemplar's centre, h strides of the image.
+    Args:
+        maps: (n, h, w), 0…1.
+        place: where their cells lie in the images.
+        search_images: (n, 3, S, S) uint8.
 
     Returns:
         Images (n, 3, S, S), float in 0…1.
     """
     S = search_images.shape[-1]
     grey = search_images.float().mean(dim=1, keepdim=True) / 255 * 0.6  # (n, 1, S, S)
-    size = min(S, maps.shape[-1] * 8)
-    heat = F.interpolate(
-        torch.sigmoid(maps)[:, None], size=(size, size), mode="bilinear", align_corners=False
-    )
-    margin = S - size
-    # (n, 1, S, S)
-    heat = F.pad(heat, (margin // 2, margin - margin // 2, margin // 2, margin - margin // 2))
+    # the centres of the pixels, as fractions of the map: −1 is its left or upper edge, 1 the other
+    cells = (torch.arange(S) + 0.5 - place.start) / place.stride  # (S,)
+    y, x = ((2 * cells + 1) / side - 1 for side in maps.shape[-2:])  # (S,) each
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # (S, S, 2)
+    heat = F.grid_sample(
+        maps[:, None],
+        grid.expand(len(maps), -1, -1, -1),
+        padding_mode="border",
+        align_corners=False,
+    )  # (n, 1, S, S)
+    heat = heat * (grid.abs() <= 1).all(-1)
     return torch.cat(
         [grey + 0.4 * heat, grey * (1 - 0.5 * heat), grey * (1 - 0.5 * heat)], dim=1
     ).clamp(0, 1)

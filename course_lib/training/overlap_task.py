@@ -49,7 +49,8 @@ class OverlapTask(Task):
         """
         wanted = 2 * overlaps(self.proposals(batch), batch.box) - 1  # (B, P)
         count = batch.positive.to(output)[:, None]  # (B, 1)
-        return (count * (output - wanted).square()).sum() / (count.sum() * PROPOSALS).clamp_min(1)
+        squares = (count * (output - wanted).square()).sum()
+        return squares / (self.share(count.sum()) * PROPOSALS)
 
     def measures(self, output: Tensor, batch: PairBatch) -> dict[str, Tensor]:
         """Over the boxes of each pair: the mean error of the predicted IoU, the true IoU of the box

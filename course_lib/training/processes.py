@@ -50,7 +50,9 @@ class ProcessGroup:
         # batch statistics are already equal in all processes; torch 2.13 renamed the switch
         new = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
         name = "forward_sync_buffers" if new else "broadcast_buffers"
-        return DistributedDataParallel(shared, **{name: False})
+        # where a norm takes the place of SiamFC's bias, the bias gets no gradient to wait for
+        unused = getattr(network, "adjust", None) is not None
+        return DistributedDataParallel(shared, find_unused_parameters=unused, **{name: False})
 
     def mean(self, value: Tensor) -> Tensor:
         """The mean of a value over all processes."""
@@ -59,6 +61,15 @@ class ProcessGroup:
             dist.all_reduce(value)
             value = value / self.world
         return value
+
+    def share(self, count: Tensor) -> Tensor:
+        """This process's share () of a count () over the whole batch: that of all processes, at
+        least 1, divided by their number.
+
+        Sums divided by it have as their mean over the processes what one process would find for
+        all pairs; divided by its own count, a process with few would give each too much weight.
+        """
+        return (self.mean(count) * self.world).clamp_min(1) / self.world
 
     def from_first(self, make: Callable[[], T]) -> T:
         """Call `make()` in the main process; return its result, or raise its error, in all."""
@@ -173,33 +184,44 @@ class _SumOverProcesses(torch.autograd.Function):
         return total
 
 
-class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes, on any device (torch's SyncBatchNorm needs
-    GPUs)."""
+class _OverProcesses(nn.Module):
+    """The part of a batch norm that is over the batches of all processes, on any device (torch's
+    SyncBatchNorm needs GPUs)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised x (B, C, H, W)."""
+        """Normalised x (B, C) or (B, C, H, W)."""
         if not self.training:
             return super().forward(x)
         x = x.float()
         n = x.numel() / x.shape[1] * dist.get_world_size()
-        mean = _SumOverProcesses.apply(x.sum(dim=(0, 2, 3))) / n  # (C,)
-        centred = x - mean[:, None, None]
-        variance = _SumOverProcesses.apply(centred.square().sum(dim=(0, 2, 3))) / n  # (C,)
+        others = [axis for axis in range(x.ndim) if axis != 1]
+        per_channel = (-1, *(1 for _ in others[1:]))
+        mean = _SumOverProcesses.apply(x.sum(others)) / n  # (C,)
+        centred = x - mean.reshape(per_channel)
+        variance = _SumOverProcesses.apply(centred.square().sum(others)) / n  # (C,)
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * n / (n - 1), self.momentum)
             self.num_batches_tracked += 1
         gain = self.weight * torch.rsqrt(variance + self.eps)  # (C,)
-        return centred * gain[:, None, None] + self.bias[:, None, None]
+        return centred * gain.reshape(per_channel) + self.bias.reshape(per_channel)
+
+
+class SharedBatchNorm1d(_OverProcesses, nn.BatchNorm1d):
+    """Batch norm of x (B, C) over all processes."""
+
+
+class SharedBatchNorm2d(_OverProcesses, nn.BatchNorm2d):
+    """Batch norm of x (B, C, H, W) over all processes."""
 
 
 def share_norms(network: nn.Module) -> nn.Module:
     """Replace every batch norm, in place, by one over all processes with the same parameters;
     returns the network."""
     for name, child in network.named_children():
-        if isinstance(child, nn.BatchNorm2d):
-            shared = SharedBatchNorm(child.num_features, child.eps, child.momentum)
+        if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            kind = SharedBatchNorm1d if isinstance(child, nn.BatchNorm1d) else SharedBatchNorm2d
+            shared = kind(child.num_features, child.eps, child.momentum)
             # not copies: the optimiser already refers to these parameters
             shared._parameters, shared._buffers = child._parameters, child._buffers
             setattr(network, name, shared)

@@ -6,9 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from course_lib.models.pyramid import MapPlace
 
 
 @dataclass(eq=False)
@@ -30,7 +33,9 @@ class Progress:
         curve: one row (step, loss averaged over the last 20 steps) every 20 steps.
         recent: losses of the curve's next row.
         validation: one row per validation: step, loss and the task's measures.
-        maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
+        maps: (n, h, w) score maps of the first validation pairs, 0…1; None before the first
+            validation, and for a network that makes none.
+        map_place: where the cells of these maps lie in the search images.
         search_images: (n, 3, S, S) uint8, the search images of these maps.
         boxes: (n, 4) in pixels of these images, by what they are; none for a network of maps.
         started_at: step at which this process started or resumed.
@@ -53,6 +58,7 @@ class Progress:
     recent: list[float] = field(default_factory=list)
     validation: list[dict[str, float]] = field(default_factory=list)
     maps: Tensor | None = None
+    map_place: MapPlace | None = None
     search_images: Tensor | None = None
     boxes: dict[str, Tensor] = field(default_factory=dict)
     started_at: int = 0

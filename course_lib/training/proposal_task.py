@@ -13,6 +13,7 @@ from course_lib.geometry.guide import box_masks
 from course_lib.models.device import sent
 from course_lib.models.margin import CosineMap
 from course_lib.models.proposals import LOSSES, Proposals, assign, draw_anchors, uniform_draws
+from course_lib.models.pyramid import MapPlace
 from course_lib.training.map_tasks import margin_loss
 from course_lib.training.tasks import Task
 
@@ -144,6 +145,11 @@ class ProposalTask(Task):
         k, n = self.grid
         scores = output.scores[:, : k * n * n]  # (B, k·n·n)
         return scores.reshape(len(scores), k, n, n).amax(1)
+
+    def map_place(self, maps: Tensor) -> MapPlace:
+        """Where the cells of the (first) map lie: at the centres of its anchors."""
+        first, second = (self.anchors[:2, 0] + self.anchors[:2, 2] / 2).tolist()
+        return MapPlace(1, second - first, first)
 
 
 def jittered(boxes: Tensor, seeds: Tensor, deviation: float) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from course_lib.models.dimp import score_loss
 from course_lib.models.predictor import SIGMA
+from course_lib.models.pyramid import MapPlace
 from course_lib.models.target_filter import gaussian_labels
 from course_lib.training.tasks import Task
 
@@ -52,7 +53,7 @@ class ScoreTask(Task):
         """Distance in pixels of each last map's peak from the target, whether it is within the
         radius, and by how much the highest score at the target exceeds the highest elsewhere
         (`gap`)."""
-        scores, centres = self.maps(output), self.centres(batch)  # (B, h, w) and (B, 2)
+        scores, centres = output[-1, :, 0], self.centres(batch)  # (B, h, w) and (B, 2)
         highest, n = scores.flatten(1).argmax(1), scores.shape[-1]  # (B,)
         peak = torch.stack([highest % n, highest // n], 1).to(centres)  # (B, 2), x and y
         distance = (peak - centres).norm(dim=1) * self.network.place.stride  # (B,)
@@ -66,5 +67,11 @@ class ScoreTask(Task):
         }
 
     def maps(self, output: Tensor) -> Tensor:
-        """The scores of the last filter."""
-        return output[-1, :, 0]
+        """The scores of the last filter; those below 0 and above 1, what is wanted at most, are
+        cut off."""
+        return output[-1, :, 0].clamp(0, 1)
+
+    def map_place(self, maps: Tensor) -> MapPlace:
+        """Where the cells of score maps lie: by the filter's side, they are not the features'."""
+        place, shift = self.network.place, self.network.predictor.shift
+        return MapPlace(1, place.stride, place.start - shift * place.stride)

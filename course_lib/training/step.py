@@ -53,7 +53,8 @@ def fix_norms(network: nn.Module) -> None:
     varies much.
     """
     for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        # what shares a batch norm between GPUs is no BatchNorm2d
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)):
             module.eval()
 
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from course_lib.lookup import load
 from course_lib.models.networks import network_class
+from course_lib.models.pyramid import MapPlace
 from course_lib.training.first_weights import first_network
+from course_lib.training.processes import ProcessGroup
 
 if TYPE_CHECKING:
     from course_lib.data.loader import PairBatch
@@ -33,11 +35,15 @@ class Task(ABC):
     Args:
         settings: the recipe.
         network: the network to train; None for the recipe's, newly initialised.
+
+    Attributes:
+        share: for a loss that divides by a count () over the batch, see `ProcessGroup.share`.
     """
 
     def __init__(self, settings: TrainSettings, network: nn.Module | None = None) -> None:
         self.settings = settings
         self.network = first_network(settings) if network is None else network
+        self.share = ProcessGroup().share  # the loop replaces it if several processes train
 
     def inputs(self, batch: PairBatch) -> tuple[Tensor, ...]:
         """The inputs of the network for a jittered batch: exemplars, search images, and whatever
@@ -59,8 +65,14 @@ class Task(ABC):
         """Measures (B,), by name, of how well each pair is solved; for validation."""
 
     def maps(self, output: Any) -> Tensor | None:
-        """Score maps (B, n, n) for display; None for a network that makes none."""
+        """Score maps (B, n, n) for display, from 0 for "not here" to 1; None for a network that
+        makes none."""
         return None
+
+    def map_place(self, maps: Tensor) -> MapPlace:
+        """Where the cells of `maps` (B, n, n) lie in the search image: around its centre, the
+        network's stride apart, unless a task says otherwise."""
+        return centred(maps, self.network.stride, self.settings.search)
 
     def boxes(self, output: Any, batch: PairBatch) -> dict[str, Tensor]:
         """Boxes (B, 4) in search pixels for display, by what they are; none for a network that
@@ -75,6 +87,17 @@ def make_task(settings: TrainSettings, network: nn.Module | None = None) -> Task
         SettingsError: the network cannot be built, or cannot be trained with these settings.
     """
     return load(TASKS[network_class(settings.network).output])(settings, network)
+
+
+def centred(maps: Tensor, stride: float, search: int) -> MapPlace:
+    """The place of maps (B, n, n) whose centre is the search image's.
+
+    Args:
+        maps: the maps.
+        stride: pixels from cell to cell.
+        search: side of the search image, pixels.
+    """
+    return MapPlace(1, stride, search / 2 - (maps.shape[-1] - 1) / 2 * stride)
 
 
 def target_place(batch: PairBatch) -> Tensor:

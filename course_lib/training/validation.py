@@ -14,6 +14,7 @@ from course_lib.data.loader import batches
 if TYPE_CHECKING:
     from course_lib.data.loader import PairBatch
     from course_lib.data.pairs import PairSource
+    from course_lib.models.pyramid import MapPlace
     from course_lib.training.tasks import Task
 
 VALIDATION_SEED = 7_000_000  # validation pairs are the same for every run with the same sources
@@ -25,13 +26,15 @@ class Validation(NamedTuple):
 
     Attributes:
         row: mean loss over all pairs, and the task's measures, averaged over the positive pairs.
-        maps: (n, h, w) score maps of the first pairs; None for a network that makes none.
+        maps: (n, h, w) score maps of the first pairs, 0…1; None for a network that makes none.
+        place: where their cells lie in the search images; None if there are no maps.
         images: (n, 3, S, S) uint8, their search images.
         boxes: (n, 4) in pixels of these images, by what they are, see `Task.boxes`.
     """
 
     row: dict[str, float]
     maps: Tensor | None
+    place: MapPlace | None
     images: Tensor
     boxes: dict[str, Tensor]
 
@@ -61,6 +64,7 @@ def validate(
         output = predict(jittered)
         if k == 0:
             maps, images = task.maps(output), cut.search[:SHOWN]
+            place = None if maps is None else task.map_place(maps)
             maps = None if maps is None else maps[:SHOWN].float().cpu()
             found = task.boxes(output, jittered)
             boxes = {name: of[:SHOWN].float().cpu() for name, of in found.items()}
@@ -69,4 +73,4 @@ def validate(
         for name, values in task.measures(output, jittered).items():
             totals[name] += float(values[jittered.positive].sum())
     means = {name: total / max(positives, 1) for name, total in totals.items()}
-    return Validation({"loss": loss / (count * batch), **means}, maps, images, boxes)
+    return Validation({"loss": loss / (count * batch), **means}, maps, place, images, boxes)

@@ -68,7 +68,7 @@ class LiveCurves(ImageBench):
             loss.legend(fontsize=8)
         if p.maps is not None:
             images = (
-                maps_over_images(p.maps, p.search_images).permute(0, 2, 3, 1).numpy()
+                maps_over_images(p.maps, p.map_place, p.search_images).permute(0, 2, 3, 1).numpy()
             )  # (n, S, S, 3)
             for ax, image in zip(search_images, images, strict=False):
                 ax.imshow(image)

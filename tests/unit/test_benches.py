@@ -16,6 +16,7 @@ from course_lib.errors import DataError
 from course_lib.evaluation.multistart import run_multistart
 from course_lib.evaluation.multistart_scores import multistart_scores
 from course_lib.models.device import Placement
+from course_lib.models.pyramid import MapPlace
 from course_lib.models.runtime import SiamFCRuntime
 from course_lib.trackers.baselines import StayPut
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
@@ -224,6 +225,7 @@ def test_live_curves_follow_a_run():
     p.curve.append((20, 0.6))
     p.validation.append({"step": 20, "loss": 0.55, "hits": 0.4, "distance": 30.0})
     p.maps, p.search_images = torch.zeros(8, 15, 15), torch.zeros(8, 3, 239, 239, dtype=torch.uint8)
+    p.map_place = MapPlace(1, 8, 63.5)
     before = curves.png
     curves(p)
     assert (

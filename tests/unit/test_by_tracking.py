@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.data.frames import Frames
 from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.pairs import Mixture
 from course_lib.data.pairs_video import VideoPairs
@@ -105,6 +106,53 @@ def test_held_out_videos_are_followed_too():
     sequences = validation_clips(1, Mixture([videos], [1.0]))
     assert [len(c) for c in sequences] == [FRAMES, FRAMES, FRAMES]
     assert validation_clips(0, Mixture([videos], [1.0])) == []
+
+
+class Undecoded(Frames):
+    """Frames that may not be read yet."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def _read(self, index: int) -> np.ndarray:
+        raise AssertionError("decoded before it is tracked in")
+
+
+def clip(name: str, seen: range = range(60)) -> Sequence:
+    """60 frames that nobody has decoded; the target is there in some."""
+    boxes = np.full((60, 4), np.nan)
+    boxes[list(seen)] = 20.0, 30, 40, 20
+    return Sequence(name, Undecoded(60), boxes)
+
+
+def test_of_many_held_out_videos_some_are_followed_and_none_is_decoded_before(monkeypatch):
+    monkeypatch.setattr(by_tracking, "VIDEOS", 5)
+    for count, expected in ((2, [0, 1]), (5, [0, 1, 2, 3, 4]), (41, [0, 10, 20, 30, 40])):
+        videos = VideoPairs([clip(str(k)) for k in range(count)])
+        followed = validation_clips(1, Mixture([videos], [1.0]))[1:]
+        assert [int(c.name) for c in followed] == expected
+        assert [len(c) for c in followed] == [FRAMES] * len(expected)
+
+
+def test_a_target_that_does_not_come_back_in_time_is_not_followed():
+    once = clip("once", range(5, 60, FRAMES))  # frames 5 and 45: the second is beyond the part
+    followed = validation_clips(1, VideoPairs([once, clip("often")]))[1:]
+    assert [c.name for c in followed] == ["often"]
+
+
+def test_a_clip_without_its_target_says_nothing(monkeypatch):
+    monkeypatch.setattr(by_tracking, "tracker_with", lambda *_: Off(7, 1))
+    boxes = BOXES.copy()
+    boxes[1:] = np.nan
+    alone = follow(OnlyMap(), [sequence()], CPU)
+    assert follow(OnlyMap(), [sequence(), sequence(boxes)], CPU) == alone
+    assert follow(OnlyMap(), [sequence(boxes)], CPU) == {}
+    network = small("siamrpn")
+    monkeypatch.undo()
+    assert follow(network, [sequence(boxes)], CPU) == {}
 
 
 def test_a_run_validates_by_tracking_and_keeps_what_it_found(tmp_path):

@@ -24,7 +24,7 @@ from course_lib.recipe import load_settings
 from course_lib.training import loop as loop_module
 from course_lib.training.checkpoint import load_checkpoint, save_checkpoint
 from course_lib.training.loop import Run, train
-from course_lib.training.monitor import TensorBoard, boxes_over_images, maps_over_images
+from course_lib.training.monitor import TensorBoard, boxes_over_images
 from course_lib.training.open_sources import split
 from course_lib.training.settings import TrainSettings
 from course_lib.training.step import learning_rate
@@ -306,15 +306,6 @@ def test_tensorboard_holds_curves_and_score_maps(tmp_path):
     board = EventAccumulator(str(tmp_path / "board")).Reload().Tags()
     assert {"validation/loss", "validation/hits"} <= set(board["scalars"])
     assert any(tag.startswith("validation/score_maps") for tag in board["images"])
-
-
-def test_maps_over_images_mark_the_place():
-    maps = torch.full((1, 15, 15), -9.0)
-    maps[0, 3, 11] = 9.0
-    image = maps_over_images(maps, torch.zeros(1, 3, 239, 239, dtype=torch.uint8))[0, 0]
-    row, column = np.unravel_index(int(image.argmax()), image.shape)
-    # cell k of 15 covers pixels 8k … 8k + 7 of the 120 at the centre of 239
-    assert abs(row - (59.5 + 3 * 8 + 4)) <= 4 and abs(column - (59.5 + 11 * 8 + 4)) <= 4
 
 
 def test_boxes_over_images_are_outlines_in_the_course_s_colours():
