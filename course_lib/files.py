@@ -67,14 +67,23 @@ def read_names(path: Path) -> list[str]:
     return names
 
 
-def read_numbers(path: Path, columns: int) -> np.ndarray:
+def read_numbers(path: Path, columns: int, blank_is_row: bool = False) -> np.ndarray:
     """The numbers (rows, columns) of a text file, separated by commas, semicolons, tabs or spaces.
 
-    "nan" is accepted, infinity is not. Raises DataError naming the file, the line and its text.
+    "nan" is accepted, infinity is not.
+
+    Args:
+        path: of the file.
+        columns: how many numbers a line has.
+        blank_is_row: whether a blank line is a row of NaN; else it is skipped.
+
+    Raises:
+        DataError: naming the file, the line and its text.
     """
     rows = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip():
+            rows += [[math.nan] * columns] * blank_is_row
             continue
         try:
             rows.append([_number(word) for word in split_row(line)])

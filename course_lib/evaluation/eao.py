@@ -17,9 +17,8 @@ from course_lib.evaluation.vot import (
     FAILURE,
     INIT,
     SupervisedRun,
-    accuracy,
     averages_by_length,
-    robustness,
+    averages_over_frames,
 )
 
 # Lengths of typical short sequences, as the challenges published them.
@@ -102,7 +101,9 @@ def eao(runs: list[SupervisedRun], low: int, high: int) -> float:
 def supervised_scores(
     sequences: list[list[SupervisedRun]], benchmark: str, lengths: list[int]
 ) -> dict[str, float]:
-    """All of VOT's scores of one tracker; repetitions are averaged.
+    """All of VOT's scores of one tracker; the repetitions on a sequence are averaged.
+
+    EAO has no average of a sequence: as in the toolkit, the segments of all runs weigh the same.
 
     Args:
         sequences: its runs on each sequence, one or more.
@@ -110,16 +111,13 @@ def supervised_scores(
         lengths: number of frames of each sequence, see `interval`.
 
     Returns:
-        Accuracy, failures and reliability pooled over frames (`robustness`) and weighted by length
-        (`averages_by_length`), EAO and its interval of lengths.
+        Accuracy, failures and reliability pooled over frames (`averages_over_frames`) and weighted
+        by length (`averages_by_length`), EAO and its interval of lengths.
     """
     runs = [run for repeated in sequences for run in repeated]
     low, high = interval(benchmark, lengths)
-    pooled = robustness(runs)
-    pooled["failures"] *= len(sequences) / len(runs)  # for one run on each sequence
     return {
-        "accuracy": accuracy(runs),
-        **pooled,
+        **averages_over_frames(sequences),
         **averages_by_length(sequences),
         "eao": eao(runs, low, high),
         "low": low,

@@ -16,7 +16,13 @@ from course_lib.evaluation.layouts import LAYOUTS, RUN, numbered_paths, read_pas
 from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.records import Run
 from course_lib.evaluation.region_files import write_regions
-from course_lib.evaluation.results import read_scores, read_seconds, write_columns, write_scores
+from course_lib.evaluation.results import (
+    check_length,
+    read_scores,
+    read_seconds,
+    write_columns,
+    write_scores,
+)
 from course_lib.files import whole_file
 
 Plan = dict[Path, Callable[[], None]]  # for each file the call that writes it
@@ -82,9 +88,11 @@ def _regions(layout: str, run: Run, to: str, copy: Run) -> Plan:
         plan[target] = partial(write_regions, target, regions)
         if source.times(path).is_file():
             seconds = read_seconds(source.times(path), 1)
+            check_length(source.times(path), len(seconds), path, len(regions))
             plan[kind.times(target)] = partial(write_columns, kind.times(target), seconds)
         if source.scores(path).is_file():
             scores = read_scores(source.scores(path))
+            check_length(source.scores(path), len(scores), path, len(regions))
             plan[kind.scores(target)] = partial(write_scores, kind.scores(target), scores)
     return plan
 

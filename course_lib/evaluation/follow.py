@@ -48,7 +48,8 @@ def follow(
         began = time.perf_counter()
         given = tracker.update(frame) if k else tracker.init(frame, box.copy())
         seconds = time.perf_counter() - began
-        yield Step(moment, frame, np.asarray(given, dtype=np.float64) if k else box, seconds)
+        # a copy: the steps are kept, and a tracker may go on changing its own box
+        yield Step(moment, frame, np.array(given if k else box, dtype=np.float64), seconds)
 
 
 def write_steps(

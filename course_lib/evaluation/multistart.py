@@ -19,7 +19,13 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.evaluation.otb import checked_box
 from course_lib.evaluation.region_files import place, read_regions, write_regions
-from course_lib.evaluation.regions import Region, exact_overlap, is_known, region_overlap
+from course_lib.evaluation.regions import (
+    Region,
+    exact_overlap,
+    is_known,
+    is_like_a_code,
+    region_overlap,
+)
 from course_lib.evaluation.results import time_path, write_columns
 from course_lib.evaluation.vot import INIT, SKIPPED, true_regions
 from course_lib.geometry.boxes import is_valid
@@ -206,7 +212,8 @@ def overlaps_of(
     """Overlaps (N,) of reported with true regions; a code is an empty region.
 
     As in the toolkit, two empty regions overlap by 1 and one that is empty overlaps by 0, so the
-    first frame of a run, whose code is INIT, has 0.
+    first frame of a run, whose code is INIT, has 0. A region may be as good as a code, above all
+    the box 0,0,0,0: see `regions.is_like_a_code`.
 
     Args:
         regions: N regions or codes.
@@ -216,9 +223,9 @@ def overlaps_of(
     """
     values = []
     for region, true in zip(regions, truth, strict=True):
-        known, given = is_known(true), len(region) > 1
-        both = known and given
-        values.append(overlap(region, true, *shape) if both else float(not known and not given))
+        pair = [region] * (len(region) > 1) + [true] * is_known(true)  # those that are there
+        both = len(pair) == 2
+        values.append(overlap(*pair, *shape) if both else float(all(map(is_like_a_code, pair))))
     return np.array(values)
 
 

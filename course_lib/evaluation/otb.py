@@ -81,7 +81,7 @@ def track(
 def checked_box(
     given: object, tracker: Tracker, sequence: Sequence, frame: int, may_be_absent: bool = False
 ) -> np.ndarray:
-    """What a tracker gave for a frame as a box (4,).
+    """What a tracker gave for a frame as a box (4,), a copy: a tracker may go on changing its own.
 
     Args:
         given: what the tracker returned.
@@ -92,7 +92,7 @@ def checked_box(
         DataError: if it is not four finite numbers.
     """
     try:
-        box = np.asarray(given, dtype=np.float64)
+        box = np.array(given, dtype=np.float64)
     except (TypeError, ValueError):
         box = np.empty(0)
     if may_be_absent and box.shape == (4,) and np.isnan(box).all():

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from course_lib.data.sequence import Sequence
+from course_lib.evaluation.otb import checked_box
 from course_lib.evaluation.results import Result
 from course_lib.trackers.base import Tracker
 
@@ -59,23 +61,26 @@ class Realtime(Tracker):
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Start the tracker; its clock starts when the `grace` frames are over."""
-        _, self.spent = self.clock(lambda: self.tracker.init(frame, box))
         self.box = np.array(box, dtype=np.float64)  # the box that counts now
+        _, self.spent = self.clock(lambda: self.tracker.init(frame, box))
         self.waiting: list[tuple[float, np.ndarray]] = []  # when a box is ready, and the box
         self.free, self.t = 0.0, 0
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """The box (4,) that counts when the next frame arrives."""
+        """What the tracker gave, a box (4,), that counts when the next frame arrives."""
         self.t += 1
         self.spent = float("nan")
         # a tracker that becomes free takes the newest frame: this one, if no newer one has arrived
         if self.t <= self.grace or np.floor(self.free * self.fps + 1e-9) <= self.t:
-            box, self.spent = self.clock(lambda: self.tracker.update(frame))
+            given, self.spent = self.clock(lambda: self.tracker.update(frame))
+            # a copy, since the tracker may change its own box in a later frame, and not yet as
+            # numbers, so that whoever checks it can show what was given
+            box = deepcopy(given)
             if self.t <= self.grace:
-                self.box = np.asarray(box, dtype=np.float64)
+                self.box = box
                 return self.box
             self.free = max(self.t / self.fps, self.free) + self.spent
-            self.waiting.append((self.free, np.asarray(box, dtype=np.float64)))
+            self.waiting.append((self.free, box))
         while self.waiting and self.waiting[0][0] * self.fps <= self.t + 1 + 1e-9:
             self.box = self.waiting.pop(0)[1]
         return self.box
@@ -96,11 +101,14 @@ def run_realtime(
 
     Returns:
         The boxes that counted when they were due; seconds are NaN for frames the tracker never saw.
+
+    Raises:
+        DataError: naming sequence and frame, if what counts there is not four finite numbers.
     """
     late = Realtime(tracker, fps, grace, clock)
     late.init(sequence.frames[0], sequence.boxes[0].copy())
     boxes, seconds = [sequence.boxes[0]], [late.spent]
     for t in range(1, len(sequence)):
-        boxes.append(late.update(sequence.frames[t]))
+        boxes.append(checked_box(late.update(sequence.frames[t]), tracker, sequence, t))
         seconds.append(late.spent)
     return Result(np.array(boxes), np.array(seconds))

@@ -41,8 +41,7 @@ def region_overlap(a: Region, b: Region, height: int, width: int) -> float:
     if not (is_known(a) and is_known(b)):
         raise DataError(f"regions {_shown(a)} and {_shown(b)}: expected finite numbers")
     a, b = _rounded(a), _rounded(b)
-    (l1, t1, r1, b1), (l2, t2, r2, b2) = _bounds(a), _bounds(b)
-    left, top, right, bottom = min(l1, l2), min(t1, t2), max(r1, r2), max(b1, b2)
+    left, top, right, bottom = _around(_bounds(a), _bounds(b))
     if left >= right or top >= bottom:
         return 1.0
     seen = max(left, 0), max(top, 0), min(right, width - 1), min(bottom, height - 1)
@@ -51,6 +50,17 @@ def region_overlap(a: Region, b: Region, height: int, width: int) -> float:
     A, B = _pixels(a, seen), _pixels(b, seen)  # (rows, columns) bool of the part in the image
     union = np.count_nonzero(A | B)
     return float(np.count_nonzero(A & B) / union) if union else 0.0
+
+
+def is_like_a_code(region: Region) -> bool:
+    """Whether a region, without NaN, overlaps by 1 with a code, which says that there is none.
+
+    For the toolkit a code lies on the pixel (0, 0). So the box 0,0,0,0, which trackers write for an
+    absent target, is like a code, and so is every region that spans at most one column or row
+    together with that pixel; a box without area somewhere else is not.
+    """
+    left, top, right, bottom = _around(_bounds(_rounded(region)), (0, 0, 0, 0))
+    return left >= right or top >= bottom
 
 
 def _shown(region: Region) -> str:
@@ -86,6 +96,11 @@ def _bounds(region: Region) -> Bounds:
         return x, y, x + w - 1, y + h - 1
     x, y = region[0::2], region[1::2]  # (N,) each
     return int(x.min()), int(y.min()), int(x.max()), int(y.max())
+
+
+def _around(a: Bounds, b: Bounds) -> Bounds:
+    """The bounds of two regions together."""
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
 def _pixels(region: Region, seen: Bounds) -> np.ndarray:

@@ -20,6 +20,8 @@ from course_lib.errors import DataError, MissingDataError
 from course_lib.files import read_numbers, read_text, write_whole
 from course_lib.geometry.boxes import as_boxes
 
+VALUES = ".value"  # what the toolkit's files of times and scores end in: a line for every frame
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -86,8 +88,12 @@ def write_rows(path: Path, boxes: np.ndarray) -> None:
 
 
 def write_columns(path: Path, seconds: np.ndarray) -> None:
-    """Write seconds (T, R), one line per frame and one column per run."""
-    rows = (",".join(f"{v:.8f}" for v in row) for row in seconds)
+    """Write seconds (T, R), one line per frame and one column per run; a frame that nobody measured
+    is "nan", or an empty line in a `.value` file of VOT's toolkit."""
+    rows = (
+        "" if path.suffix == VALUES and np.isnan(row).all() else ",".join(f"{v:.8f}" for v in row)
+        for row in seconds
+    )
     write_whole(path, "".join(row + "\n" for row in rows))
 
 
@@ -142,9 +148,11 @@ def read_rows(path: Path) -> np.ndarray:
 def read_seconds(path: Path, runs: int) -> np.ndarray:
     """Seconds (T, runs) of a file; NaN where nobody measured.
 
+    In a `.value` file of VOT's toolkit, an empty line is such a frame, skipped after a failure.
+
     Raises DataError if one is negative or infinite.
     """
-    seconds = read_numbers(path, columns=runs)
+    seconds = read_numbers(path, columns=runs, blank_is_row=path.suffix == VALUES)
     wrong = seconds[seconds < 0]
     if wrong.size:
         raise DataError(

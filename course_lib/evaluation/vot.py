@@ -102,27 +102,53 @@ def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
 
 
 def accuracy(runs: list[SupervisedRun], burn_in: int = 10) -> float:
-    """Mean overlap of the frames that count, pooled over all sequences as in pysot.
+    """Mean overlap of the frames that count, pooled over all sequences, with one run on each.
 
-    VOT's toolkit weights sequences instead: see `averages_by_length`.
+    For repetitions see `averages_over_frames`. VOT's toolkit weights sequences instead: see
+    `averages_by_length`.
     """
-    pooled = [counted_overlaps(run, burn_in) for run in runs]
-    values = np.concatenate(pooled) if pooled else np.empty(0)
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    return _mean_over_frames([[run] for run in runs], burn_in)
 
 
-def robustness(runs: list[SupervisedRun], sensitivity: float = 30.0) -> dict[str, float]:
-    """Failures of a tracker, pooled over all sequences as in pysot.
+def averages_over_frames(
+    sequences: list[list[SupervisedRun]], burn_in: int = 10, sensitivity: float = 30.0
+) -> dict[str, float]:
+    """The averages of pysot: over the runs on each sequence, then over all frames together.
 
-    "failures" is their number, "per_100_frames" 100 · failures / frames, "reliability" exp(−S ·
-    failures / frames), the fraction of runs of S frames expected to go without a failure.
+    So a sequence counts by its frames, however often it was run: VOT's toolkit runs one three times
+    if the runs are equal, and else up to fifteen times.
+
+    Source: pysot, `toolkit/evaluation/ar_benchmark.py`.
+
+    Args:
+        sequences, burn_in, sensitivity: as in `averages_by_length`.
+
+    Returns:
+        "accuracy", mean overlap of the frames that count, each the mean of the runs in which it
+        does; "failures", their number in one run on each sequence; "per_100_frames", 100 · failures
+        / frames; "reliability", exp(−S · failures / frames), the fraction of runs of S frames
+        expected to go without a failure.
     """
-    failures, frames = sum(run.failures for run in runs), sum(len(run.codes) for run in runs)
+    failures = sum(float(np.mean([run.failures for run in runs])) for runs in sequences)
+    frames = sum(len(runs[0].codes) for runs in sequences)
     return {
-        "failures": float(failures),
+        "accuracy": _mean_over_frames(sequences, burn_in),
+        "failures": failures,
         "per_100_frames": 100.0 * failures / frames,
         "reliability": float(np.exp(-sensitivity * failures / frames)),
     }
+
+
+def _mean_over_frames(sequences: list[list[SupervisedRun]], burn_in: int) -> float:
+    """Mean overlap of the frames of all sequences that count in at least one run; NaN if none."""
+    pooled = [np.empty(0)]
+    for runs in sequences:
+        overlaps = np.array([counted_overlaps(run, burn_in) for run in runs])  # (R, T)
+        total, counted = np.nansum(overlaps, axis=0), np.isfinite(overlaps).sum(axis=0)  # (T,) each
+        nowhere = np.full(len(total), np.nan)
+        pooled.append(np.divide(total, counted, out=nowhere, where=counted > 0))
+    values = np.concatenate(pooled)
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
 def averages_by_length(

@@ -43,10 +43,10 @@ class Lap:
 
 def run_lap(tracker: Tracker, sequence: Sequence) -> Lap:
     """One pass of a tracker over a sequence, started on the first true box."""
-    tracker.init(sequence.frames[0], sequence.boxes[0])
+    tracker.init(sequence.frames[0], sequence.boxes[0].copy())
     boxes, scores = [sequence.boxes[0]], [np.nan]
     for frame in sequence.frames.part(1):
-        boxes.append(tracker.update(frame))
+        boxes.append(np.array(tracker.update(frame)))  # a tracker may go on changing its own
         scores.append(confidence_of(tracker))
     return Lap(np.array(boxes, dtype=np.float64), np.array(scores))
 

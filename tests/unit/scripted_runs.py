@@ -47,14 +47,17 @@ def scripted_benchmark(seed: int = 23, name: str = "vot2022") -> Benchmark:
     return Benchmark(name, tuple(sequences))
 
 
-def write_scripted(root: Path, benchmark: Benchmark, seed: int = 5) -> None:
-    """Runs of a tracker "fake" under the protocols multistart, longterm and vots."""
+def write_scripted(
+    root: Path, benchmark: Benchmark, seed: int = 5, absent: tuple[float, ...] = (0.0,)
+) -> None:
+    """Runs of a tracker "fake" under the protocols multistart, longterm and vots; `absent` is what
+    it reports of a target that it takes to be absent, a code or a region."""
     rng = np.random.default_rng(seed)
     for sequence in benchmark:
         runs = []
         for anchor, way in anchors(sequence).items():
             order = list(frames_of(anchor, way < 0, len(sequence)))
-            regions = _regions(rng, sequence, order)
+            regions = _regions(rng, sequence, order, absent)
             runs.append(
                 multistart.with_overlaps(
                     regions, np.full(len(order), 0.01), sequence, anchor, way < 0
@@ -63,7 +66,7 @@ def write_scripted(root: Path, benchmark: Benchmark, seed: int = 5) -> None:
         files = Run(root, benchmark, "fake", sequence, "multistart").files
         for path, run in zip(files, runs, strict=True):
             multistart.write_anchored(path, run)
-        regions = _regions(rng, sequence, range(len(sequence)))
+        regions = _regions(rng, sequence, range(len(sequence)), absent)
         near = [
             len(r) > 1 and abs(r - b).max() < 5
             for r, b in zip(regions, sequence.boxes, strict=True)
@@ -75,14 +78,16 @@ def write_scripted(root: Path, benchmark: Benchmark, seed: int = 5) -> None:
             longterm.write_reported(Run(root, benchmark, "fake", sequence, protocol).files[0], run)
 
 
-def _regions(rng: np.random.Generator, sequence: Sequence, order) -> list[np.ndarray]:
+def _regions(
+    rng: np.random.Generator, sequence: Sequence, order, absent: tuple[float, ...]
+) -> list[np.ndarray]:
     """Regions in the order of a run: near the truth, from some frame on mostly elsewhere."""
     lost_at, regions = rng.choice([0, 25, 90, 10_000, 10_000]), [np.array([1.0])]
     for k, t in enumerate(order[1:], start=1):
         true = sequence.boxes[t]
         lost = k > lost_at and k // 30 % 3 != 2
         if rng.random() < (0.05 if np.isfinite(true).all() else 0.4):
-            regions.append(np.array([0.0]))
+            regions.append(np.array(absent))
         elif lost or not np.isfinite(true).all():
             regions.append(np.concatenate([rng.uniform(-20, 110, 2), rng.uniform(5, 30, 2)]))
         else:

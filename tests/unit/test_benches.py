@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scripted_runs import plain
 
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_sequence, random_spec
@@ -18,6 +19,7 @@ from course_lib.evaluation.multistart_scores import multistart_scores
 from course_lib.models.device import Placement
 from course_lib.models.pyramid import MapPlace
 from course_lib.models.runtime import SiamFCRuntime
+from course_lib.trackers.base import Tracker
 from course_lib.trackers.baselines import StayPut
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.training.loop import Progress
@@ -28,6 +30,7 @@ from course_lib.widgets import (
     ShiftExplorer,
     WindowBench,
 )
+from course_lib.widgets.race import run_lap
 from course_lib.widgets.score_maps import untrained
 
 pytestmark = pytest.mark.slow
@@ -355,3 +358,19 @@ class TestProtocolExplorer:
         explorer.set(spacing=2)
         explorer.set(spacing=1)
         assert len(made) == 4  # frames 0, 50, 100, 104; those of spacing 100 are among them
+
+
+def test_a_race_keeps_the_boxes_of_a_tracker_that_changes_its_own_array():
+    class InPlace(Tracker):
+        def init(self, frame, box):
+            self.box = box
+
+        def update(self, frame):
+            self.box[0] += 2
+            return self.box
+
+    clip = plain(5)
+    first = clip.boxes[0].copy()
+    lap = run_lap(InPlace(), clip)
+    np.testing.assert_array_equal(lap.boxes, first + np.outer(range(5), [2, 0, 0, 0]))
+    np.testing.assert_array_equal(clip.boxes[0], first)

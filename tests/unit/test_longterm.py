@@ -214,10 +214,12 @@ class TestQuality:
         assert found["not_reported"] == 0.75
 
 
-def test_scores_equal_the_toolkits_on_the_same_files(tmp_path):
-    """vot-toolkit 0.9.0 on the files of `write_scripted`."""
+@pytest.mark.parametrize("absent", [(0.0,), (0.0, 0, 0, 0)])
+def test_scores_equal_the_toolkits_on_the_same_files(tmp_path, absent):
+    """vot-toolkit 0.9.0 on the files of `write_scripted`: absence reported by a code or by a
+    rectangle of zeros."""
     benchmark = scripted_benchmark()
-    write_scripted(tmp_path, benchmark)
+    write_scripted(tmp_path, benchmark, absent=absent)
     theirs = {
         "longterm": {"f": 0.552964669132, "precision": 0.5851944948, "recall": 0.524099666093},
         "vots": {

@@ -180,6 +180,29 @@ def test_overlaps_of_nothing():
     assert is_empty(np.array([1.0, 1, 1, 5, 1, 9])) and not is_empty(np.array([1.0, 1, 4, 5, 1, 9]))
 
 
+@pytest.mark.parametrize(
+    ("region", "overlap"),
+    [  # with an absent target, by vot-toolkit 0.9.0's calculate_overlap
+        ([0, 0, 0, 0], 1),  # as TraX servers write it, the course's too
+        ([0.3, 0.2, 0.1, 0.4], 1),
+        ([0, 0, 1, 1], 1),
+        ([0, 30, 1, 5], 1),
+        ([50, 40, 0, 0], 0),
+        ([5, 0, 0, 10], 0),
+        ([-5, -5, 3, 3], 0),
+        ([0, 0, 20, 20], 0),
+        ([0, 0, 0, 7, 0, 3], 1),
+        ([0, 0, 5, 7, 0, 3], 0),
+    ],
+)
+def test_a_rectangle_of_zeros_says_that_the_target_is_absent(region, overlap):
+    reported, absent, box = np.array(region, float), np.full(4, np.nan), np.array([1.0, 2, 10, 10])
+    for of in (region_overlap, exact_overlap):
+        assert overlaps_of([reported], [absent], (90, 120), of).tolist() == [overlap]
+        assert overlaps_of([np.zeros(1)], [reported], (90, 120), of).tolist() == [overlap]
+    assert overlaps_of([np.zeros(4)], [box], (90, 120)).tolist() == [0]
+
+
 def test_exact_overlaps_are_not_rounded_and_stop_at_the_image():
     a, b = np.array([1.4, 0, 10, 10]), np.array([1.0, 0, 10, 10])
     assert region_overlap(a, b, 40, 40) == 1

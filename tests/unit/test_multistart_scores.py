@@ -201,10 +201,12 @@ def test_scores_equal_a_slow_reference(seed, count, low, more):
     np.testing.assert_allclose(got, [A, R, E], atol=1e-12)
 
 
-def test_scores_equal_the_toolkits_on_the_same_files(tmp_path):
-    """vot-toolkit 0.9.0 on the files of `write_scripted`, its bounds 115 and 755."""
+@pytest.mark.parametrize("absent", [(0.0,), (0.0, 0, 0, 0)])
+def test_scores_equal_the_toolkits_on_the_same_files(tmp_path, absent):
+    """vot-toolkit 0.9.0 on the files of `write_scripted`, its bounds 115 and 755: absence reported
+    by a code or by a rectangle of zeros."""
     benchmark = scripted_benchmark()
-    write_scripted(tmp_path, benchmark)
+    write_scripted(tmp_path, benchmark, absent=absent)
     scores = vot_scores(tmp_path, benchmark, ["fake"], "multistart")["fake"]
     assert scores["accuracy"] == pytest.approx(0.641759504871, abs=1e-9)
     assert scores["robustness"] == pytest.approx(0.616324809785, abs=1e-9)

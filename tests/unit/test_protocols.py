@@ -10,7 +10,7 @@ import pytest
 from course_lib.cli import main
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
-from course_lib.errors import SettingsError
+from course_lib.errors import DataError, SettingsError
 from course_lib.evaluation import protocols
 from course_lib.evaluation.export import export_results
 from course_lib.evaluation.kept import check_names
@@ -20,6 +20,7 @@ from course_lib.evaluation.records import Run
 from course_lib.evaluation.report import make_report
 from course_lib.evaluation.results import read_result
 from course_lib.trackers import make_tracker
+from course_lib.trackers.base import Tracker
 
 T = 30
 
@@ -79,6 +80,63 @@ def test_a_protocol_scored_by_curves_has_a_start_for_each_file_and_others_have_c
         if not row.by_curves:
             scores = row.score([made], Benchmark("b", (sequence,)))
             assert [*scores] == [*row.columns] and {row.best, *row.brief} <= scores.keys()
+
+
+class Steps(Tracker):
+    """Moves its box by 2 px a frame, in place, and returns it."""
+
+    name = "steps"
+
+    def init(self, frame, box):
+        self.box = np.array(box)
+
+    def update(self, frame):
+        self.box[0] += 2
+        return self.box
+
+
+class StepsCopied(Steps):
+    """Returns a copy."""
+
+    def update(self, frame):
+        return super().update(frame).copy()
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_tracker_may_return_its_own_array_and_change_it_later(name):
+    row, sequence = PROTOCOLS[name], moving("a")
+    for own, copied in zip(row.run(Steps, sequence), row.run(StepsCopied, sequence), strict=True):
+        for kept in ("boxes", "regions", "overlaps", "codes"):
+            if hasattr(copied, kept):
+                found, wanted = getattr(own, kept), getattr(copied, kept)
+                assert len(found) == len(wanted)
+                for one, other in zip(found, wanted, strict=True):
+                    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("given", [None, "nowhere", [1.0, 2, np.nan, 4], [1.0, 2, 3]])
+def test_what_is_no_box_is_refused_with_tracker_sequence_and_frame(name, given):
+    class Wrong(Steps):
+        def update(self, frame):
+            return given
+
+    with pytest.raises(DataError, match=r"steps gave .* for frame \d+ of a; expected four finite"):
+        PROTOCOLS[name].run(Wrong, moving("a"))
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_four_nan_are_an_answer_only_where_a_protocol_counts_absence(name):
+    class Absent(Steps):
+        def update(self, frame):
+            return np.full(4, np.nan)
+
+    row = PROTOCOLS[name]
+    if row.absence:
+        assert row.run(Absent, moving("a"))
+    else:
+        with pytest.raises(DataError, match="steps gave .*nan.* for frame"):
+            row.run(Absent, moving("a"))
 
 
 def test_a_report_asks_for_a_protocol_that_is_scored_by_curves(tmp_path, sequences):

@@ -71,6 +71,21 @@ def test_a_fast_tracker_gets_what_one_pass_gets():
     assert np.array_equal(run(0.001)[2].boxes, track(Echo(), sequence(10)).boxes)
 
 
+@pytest.mark.parametrize("grace", [0, 3])
+@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.25])
+def test_a_late_box_is_the_one_that_was_returned_and_not_what_its_array_holds_later(seconds, grace):
+    class InPlace(Echo):
+        def init(self, frame, box):
+            self.seen, self.box = [0], np.array(box)
+
+        def update(self, frame):
+            self.box[:] = super().update(frame)
+            return self.box
+
+    own = run_realtime(InPlace(), sequence(10), fps=10, grace=grace, clock=clock(seconds))
+    assert own.boxes[:, 0].tolist() == run(seconds, grace=grace)[1]
+
+
 def test_vot_in_real_time_counts_the_box_there_is_when_the_next_frame_arrives():
     """The target moves by its own width each frame. A tracker that is in time is right; one that
     takes two frames for each returns a box one frame old, which no longer touches the target: it

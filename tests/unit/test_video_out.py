@@ -250,6 +250,18 @@ class TestFollow:
         assert len(VideoFile(tmp_path / "a.mp4")) == 6 and said == []
         assert (result.seconds > 0).all() and result.seconds.shape == (6,)
 
+    def test_a_tracker_may_go_on_changing_the_array_that_it_returned(self, tmp_path):
+        class InPlace(Wanders):
+            def init(self, frame, box):
+                self.box = np.array(box)
+
+            def update(self, frame):
+                self.box[0] += 1
+                return self.box
+
+        result = self.go(tmp_path, InPlace(), ArrayFrames([GREY] * 6), [])
+        assert np.array_equal(result.boxes, self.BOX + np.outer(range(6), [1, 0, 0, 0]))
+
     def test_a_frame_is_not_read_before_the_one_before_is_drawn(self, tmp_path):
         read = []
 

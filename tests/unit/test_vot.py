@@ -14,7 +14,13 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.evaluation.eao import eao, expected_overlap_curve, interval, segments
+from course_lib.evaluation.eao import (
+    eao,
+    expected_overlap_curve,
+    interval,
+    segments,
+    supervised_scores,
+)
 from course_lib.evaluation.region_files import read_regions, write_regions
 from course_lib.evaluation.vot import (
     FAILURE,
@@ -24,8 +30,8 @@ from course_lib.evaluation.vot import (
     SupervisedRun,
     accuracy,
     averages_by_length,
+    averages_over_frames,
     read_supervised,
-    robustness,
     run_supervised,
     write_supervised,
 )
@@ -78,7 +84,7 @@ def test_robustness_in_its_three_ways():
         run_supervised(lambda: Loses(4), sequence(20)),
         run_supervised(lambda: Loses(99), sequence(30)),
     ]
-    scores = robustness(runs)
+    scores = averages_over_frames([[run] for run in runs])
     assert scores["failures"] == 2 and scores["per_100_frames"] == pytest.approx(4.0)
     assert scores["reliability"] == pytest.approx(np.exp(-30 * 2 / 50))
 
@@ -104,7 +110,8 @@ def test_the_two_ways_of_averaging_by_hand():
     a.codes[3] = FAILURE  # in the frames left out: it counts as a failure, not for accuracy
     b = made([INIT] + [TRACKED] * 39, [1] + [0] * 9 + [0.9] * 30)
     assert accuracy([a, b]) == pytest.approx((0.5 + 0.7 + 30 * 0.9) / 32)  # pooled: .88125
-    pooled = robustness([a, b])
+    pooled = averages_over_frames([[a], [b]])
+    assert pooled["accuracy"] == accuracy([a, b])
     assert pooled["per_100_frames"] == pytest.approx(100 / 52)
     assert pooled["reliability"] == pytest.approx(np.exp(-30 / 52))
     by_length = averages_by_length([[a], [b]])
@@ -119,6 +126,30 @@ def test_repetitions_are_averaged_and_a_sequence_without_a_counted_frame_has_zer
     found = averages_by_length([[short], long])
     assert found["accuracy_by_length"] == pytest.approx(12 * 0.4 / 15)
     assert found["reliability_by_length"] == 1
+
+
+def test_a_sequence_counts_by_its_frames_however_often_it_was_run():
+    """A runs 3 times without a failure, B 15 times with two: as one run of each."""
+    a = made([INIT] + [TRACKED] * 99, [1] + [0.8] * 99)
+    b = made([INIT] + [TRACKED] * 99, [1] + [0.3] * 99)
+    b.codes[[40, 60]] = FAILURE
+    once = supervised_scores([[a], [b]], "vot2018", [100, 100])
+    often = supervised_scores([[a] * 3, [b] * 15], "vot2018", [100, 100])
+    assert (often["failures"], often["per_100_frames"]) == (2, 1)
+    assert often["reliability"] == pytest.approx(np.exp(-30 * 2 / 200))  # .741
+    assert often["accuracy"] == pytest.approx((90 * 0.8 + 88 * 0.3) / 178)
+    for name in once.keys() - {"eao"}:  # of all segments, as in the toolkit
+        assert often[name] == pytest.approx(once[name]), name
+
+
+def test_runs_that_differ_are_averaged_frame_by_frame_as_in_pysot():
+    """12 frames, 10 left out: .2 and .6, .4 and nothing; then a frame of .9 in another sequence."""
+    one = made([INIT] + [TRACKED] * 11, [1] + [0] * 9 + [0.2, 0.6])
+    two = made([INIT] + [TRACKED] * 10 + [FAILURE], [1] + [0] * 9 + [0.4, 0])
+    other = made([INIT] + [TRACKED] * 10, [1] + [0] * 9 + [0.9])
+    found = averages_over_frames([[one, two], [other]])
+    assert found["accuracy"] == pytest.approx((0.3 + 0.6 + 0.9) / 3)
+    assert found["failures"] == 0.5 and found["per_100_frames"] == pytest.approx(50 / 23)
 
 
 def test_expected_overlap_by_hand():

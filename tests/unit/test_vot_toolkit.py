@@ -17,7 +17,7 @@ from scripted_runs import scripted_benchmark, write_scripted
 from course_lib.data.generated import generated_benchmark
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.export import export_results
-from course_lib.evaluation.multistart import anchors, is_empty
+from course_lib.evaluation.multistart import anchors, is_empty, overlaps_of
 from course_lib.evaluation.multistart_scores import multistart_scores
 from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.records import Run
@@ -116,9 +116,10 @@ def test_runs_of_a_tracker_have_the_toolkits_accuracy_robustness_and_eao(tmp_pat
     assert 0.05 < ours["eao"] < 0.95 and ours["failed"] > 0
 
 
-def test_scripted_runs_with_absent_targets_and_polygons_have_them_too(tmp_path):
+@pytest.mark.parametrize("absent", [(0.0,), (0.0, 0, 0, 0), (50.0, 40, 0, 0)])
+def test_scripted_runs_with_absent_targets_and_polygons_have_them_too(tmp_path, absent):
     benchmark = scripted_benchmark()
-    write_scripted(tmp_path / "ours", benchmark)
+    write_scripted(tmp_path / "ours", benchmark, absent=absent)
     toolkits, ours = compared(tmp_path, benchmark, "fake", (30, 120))
     for name, value in toolkits.items():
         assert ours[name] == pytest.approx(value, abs=1e-6), name
@@ -169,3 +170,20 @@ def test_masks_and_their_overlaps_are_the_toolkits():
         box = np.concatenate([rng.uniform(-6, 26, 2), rng.uniform(0.4, 14, 2)])
         theirs = calculate_overlap(Rectangle(*box), same, (30, 24))
         assert region_overlap(box, mask, 24, 30) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_regions_are_like_a_code_where_they_are_in_the_toolkit():
+    from vot.region import Special, calculate_overlap
+    from vot.region.shapes import Polygon, Rectangle
+
+    rng, absent = np.random.default_rng(6), [np.full(4, np.nan)]
+    for _ in range(2000):
+        box = np.concatenate([rng.integers(-3, 4, 2), rng.integers(0, 4, 2)]) * rng.choice([0.5, 1])
+        corners = rng.integers(-2, 3, (3, 2)) * rng.integers(0, 2, 2)
+        for region, theirs in (
+            (box, Rectangle(*box)),
+            (corners.ravel(), Polygon(corners.tolist())),
+        ):
+            wanted = calculate_overlap(theirs, Special(0), (40, 30))
+            assert overlaps_of([region], absent, (30, 40)) == wanted
+            assert overlaps_of([np.zeros(1)], [region], (30, 40)) == wanted
