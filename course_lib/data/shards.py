@@ -156,6 +156,8 @@ class ShardPairs(PairSource):
         search: side of the search image, pixels.
         exemplar: side of the exemplar, pixels.
         factor: of the exemplar's square, see `CutPairs`.
+        negatives: fraction of pairs whose search image comes from another video of the same shard;
+            a shard of one video has none.
     """
 
     def __init__(
@@ -167,9 +169,11 @@ class ShardPairs(PairSource):
         search: int = TRAINING_SEARCH,
         exemplar: int = EXEMPLAR,
         factor: float | None = None,
+        negatives: float = 0.0,
     ) -> None:
         index = read_index(folder)
         self.folder, self.augmentation, self.gap = folder, augmentation, gap
+        self.negatives = negatives
         self.sizes = {"search": search, "exemplar": exemplar, "factor": factor}
         self.rows = [index[k] for k in (range(len(index)) if shards is None else shards)]
         self.open: tuple[int, VideoPairs] | None = None
@@ -189,5 +193,6 @@ class ShardPairs(PairSource):
         k = int(np.random.default_rng([lap, len(self.rows)]).permutation(len(self.rows))[place])
         if self.open is None or self.open[0] != k:
             videos = read_shard(self.folder, self.rows[k])
-            self.open = k, VideoPairs(videos, self.augmentation, self.gap, **self.sizes)
+            extras = self.augmentation, self.gap, self.negatives
+            self.open = k, VideoPairs(videos, *extras, **self.sizes)
         return self.open[1].draw(rng, index)
