@@ -67,14 +67,23 @@ def read_names(path: Path) -> list[str]:
     return names
 
 
-def read_numbers(path: Path, columns: int) -> np.ndarray:
+def read_numbers(path: Path, columns: int, codes: bool = False) -> np.ndarray:
     """The numbers (rows, columns) of a text file, separated by commas, semicolons, tabs or spaces.
 
-    "nan" is accepted, infinity is not. Raises DataError naming the file, the line and its text.
+    Args:
+        path: of the file.
+        columns: numbers in each row; "nan" is accepted, infinity is not.
+        codes: whether a row may be a single whole number or "nan" instead; it becomes NaN.
+
+    Raises:
+        DataError: a row is something else; the message names the file, the line and its text.
     """
     rows = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip():
+            continue
+        if codes and is_code(line):
+            rows.append([math.nan] * columns)
             continue
         try:
             rows.append([_number(word) for word in split_row(line)])
@@ -86,6 +95,12 @@ def read_numbers(path: Path, columns: int) -> np.ndarray:
                 f"number{'s' * (columns > 1)}"
             )
     return np.array(rows, dtype=np.float64).reshape(-1, columns)
+
+
+def is_code(row: str) -> bool:
+    """Whether a row is one whole number, or "nan", in place of a region."""
+    word = split_row(row)[0]
+    return len(split_row(row)) == 1 and (word.isdecimal() or word.lower() == "nan")
 
 
 def _number(word: str) -> float:
