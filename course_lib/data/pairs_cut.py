@@ -140,8 +140,8 @@ def side_of(box: np.ndarray, size: int) -> float:
 def farthest(
     augmentation: Augmentation, search: int, exemplar: int, factor: float | None = None
 ) -> float:
-    """How far from the target's centre a crop of a pair may reach along an axis, in pixels of a
-    picture in which the target's SiamFC square is `EXEMPLAR` wide. Crops of videos, which are not
+    """How far from the target's centre a crop of a pair may reach along an axis, in pixels at
+    the scale at which its SiamFC square is `EXEMPLAR` wide. Crops of videos, which are not
     rotated.
 
     Args:
