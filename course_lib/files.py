@@ -67,23 +67,27 @@ def read_names(path: Path) -> list[str]:
     return names
 
 
-def read_numbers(path: Path, columns: int, blank_is_row: bool = False) -> np.ndarray:
+def read_numbers(
+    path: Path, columns: int, codes: bool = False, blank_is_row: bool = False
+) -> np.ndarray:
     """The numbers (rows, columns) of a text file, separated by commas, semicolons, tabs or spaces.
-
-    "nan" is accepted, infinity is not.
 
     Args:
         path: of the file.
-        columns: how many numbers a line has.
+        columns: numbers in each row; "nan" is accepted, infinity is not.
+        codes: whether a row may be a single whole number or "nan" instead; it becomes NaN.
         blank_is_row: whether a blank line is a row of NaN; else it is skipped.
 
     Raises:
-        DataError: naming the file, the line and its text.
+        DataError: a row is something else; the message names the file, the line and its text.
     """
     rows = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip():
             rows += [[math.nan] * columns] * blank_is_row
+            continue
+        if codes and is_code(line):
+            rows.append([math.nan] * columns)
             continue
         try:
             rows.append([_number(word) for word in split_row(line)])
@@ -95,6 +99,12 @@ def read_numbers(path: Path, columns: int, blank_is_row: bool = False) -> np.nda
                 f"number{'s' * (columns > 1)}"
             )
     return np.array(rows, dtype=np.float64).reshape(-1, columns)
+
+
+def is_code(row: str) -> bool:
+    """Whether a row is one whole number, or "nan", in place of a region."""
+    word = split_row(row)[0]
+    return len(split_row(row)) == 1 and (word.isdecimal() or word.lower() == "nan")
 
 
 def _number(word: str) -> float:

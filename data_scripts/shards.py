@@ -3,7 +3,8 @@ got10k-train`.
 
 For storage on which many small files are slow. To train on them:
 `sources: ["shards:shards/got10k-train"]`. Shards record what they were made of: after a change
-of data or options, run this again with --fresh.
+of data or options, run this again with --fresh. A crop has room for the search images of most
+recipes; one that needs more says how many --pixels.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from _script import parsed, run
 
 from course_lib.data.packing import write_shards
+from course_lib.data.shards import PIXELS
 from course_lib.data.training_sets import TRAINING_SETS, load_training_videos
 from course_lib.places import data_root
 
@@ -35,6 +37,12 @@ def main(argv: list[str] | None = None) -> None:
         "--every", type=int, default=1, help="keep one frame in this many (default 1)"
     )
     parser.add_argument(
+        "--pixels",
+        type=int,
+        default=PIXELS,
+        help=f"side of a crop (default {PIXELS}); a recipe that needs more says how much",
+    )
+    parser.add_argument(
         "--fresh",
         action="store_true",
         help="replace shards made of other data or with other options",
@@ -42,7 +50,8 @@ def main(argv: list[str] | None = None) -> None:
     a = parsed(parser, argv)
     videos = load_training_videos(a.dataset, a.root)
     folder = a.root / "shards" / a.dataset
-    index = write_shards(videos, folder, a.per_shard, a.every, dataset=a.dataset, fresh=a.fresh)
+    options = {"dataset": a.dataset, "fresh": a.fresh, "pixels": a.pixels}
+    index = write_shards(videos, folder, a.per_shard, a.every, **options)
     print(f"{len(videos)} videos packed; listed in {index}")
 
 

@@ -49,12 +49,14 @@ class Label:
         frame: number of the frame as the file counts, or the name of its image file.
         box: (4,) x, y, w, h in pixels as the file counts them; NaN where it says "absent".
         where: place in the file, for messages.
+        lines: number of lines in a file with one for each frame; None where labels name frames.
     """
 
     target: str
     frame: int | str
     box: np.ndarray
     where: str
+    lines: int | None = None
 
 
 def read_labels_of(path: Path) -> list[Label]:
@@ -79,6 +81,9 @@ def read_labels_of(path: Path) -> list[Label]:
 def read_csv(path: Path) -> list[Label]:
     """Labels of a CSV file, with commas, semicolons or tabs, with or without a header.
 
+    Empty lines are skipped below a header. Without one the number of the line is that of the frame,
+    so an empty line before the last box is refused.
+
     Raises DataError naming file, line and value.
     """
     lines = read_text(path).splitlines()
@@ -91,7 +96,8 @@ def read_csv(path: Path) -> list[Label]:
         for n, line in numbered
     ]
     if all(_is_number(word) for word in rows[0][1]):
-        return [_plain(where, row, t) for t, (where, row) in enumerate(rows)]
+        _refuse_gap(path, [n for n, _ in numbered])
+        return [_plain(where, row, t, len(rows)) for t, (where, row) in enumerate(rows)]
     columns = _columns(*rows[0])
     return [_row(where, row, columns, len(rows[0][1])) for where, row in rows[1:]]
 
@@ -104,10 +110,20 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _plain(where: str, row: list[str], t: int) -> Label:
+def _refuse_gap(path: Path, numbers: list[int]) -> None:
+    """Raise DataError unless the lines with a box, counted from 1, are the first of the file."""
+    empty = next((n for n, found in enumerate(numbers, start=1) if n != found), None)
+    if empty is not None:
+        raise DataError(
+            f"{path}, line {empty}: it is empty, so it is unclear which frame the next line belongs "
+            "to; expected x,y,w,h, or nan,nan,nan,nan for an absent target"
+        )
+
+
+def _plain(where: str, row: list[str], t: int, lines: int) -> Label:
     if len(row) != 4:
         raise DataError(f"{where}: {','.join(row)[:80]!r} has {len(row)} fields; {COLUMNS}")
-    return Label("", t, box_from(row, where), where)
+    return Label("", t, box_from(row, where), where, lines)
 
 
 def _columns(where: str, header: list[str]) -> dict[str, int]:
@@ -181,13 +197,19 @@ def boxes_by_target(
         first_pixel: what the file calls the top-left pixel.
 
     Raises:
-        DataError: a frame does not exist, or two labels are of one target in one frame.
+        DataError: a frame does not exist, two labels are of one target in one frame, or a file with
+            one line for each frame has another number of lines.
     """
     count = frames if isinstance(frames, int) else len(frames)
     places = {} if isinstance(frames, int) else {name: t for t, name in enumerate(frames)}
     found: dict[str, np.ndarray] = {}
     given: dict[tuple[str, int], str] = {}
     for label in labels:
+        if label.lines not in (None, count):
+            raise DataError(
+                f"{label.where}: the file has no header, so each of the {count} frames needs a "
+                f"line, but it has {label.lines}; write nan,nan,nan,nan where the target is absent"
+            )
         t = _place(label, places, count, first_frame)
         if (label.target, t) in given:
             name = f"target {label.target!r}" if label.target else "the target"

@@ -23,10 +23,10 @@ from course_lib.data.identity import sequences_identity
 from course_lib.data.pairs_cut import check_inside
 from course_lib.data.pairs_video import usable_frames
 from course_lib.data.sequence import Benchmark, Sequence
-from course_lib.data.shards import FORMAT, NOTE, PIXELS, ROOM, crop_name
+from course_lib.data.shards import FORMAT, NOTE, PIXELS, crop_name
 from course_lib.errors import DataError, SettingsError
 from course_lib.files import whole_file, write_whole
-from course_lib.geometry.windows import CropWindow, search_side
+from course_lib.geometry.windows import SEARCH, CropWindow, search_side
 
 QUALITY = 95  # of the JPEG
 
@@ -40,7 +40,7 @@ class MadeOf:
     every: int
     per_shard: int
     pixels: int = PIXELS
-    room: float = ROOM
+    room: float = PIXELS / SEARCH  # a crop's side in sides of the search image
     quality: int = QUALITY
     format: int = FORMAT
 
@@ -53,6 +53,7 @@ def write_shards(
     progress: bool = True,
     dataset: str = "videos",
     fresh: bool = False,
+    pixels: int = PIXELS,
 ) -> Path:
     """Cut and pack the usable frames of videos.
 
@@ -67,6 +68,7 @@ def write_shards(
         progress: whether to show a progress bar.
         dataset: name of the dataset.
         fresh: replace shards of other data or options instead of refusing.
+        pixels: side of the crops, in pixels of the search image.
 
     Returns:
         The path of the index.
@@ -75,11 +77,13 @@ def write_shards(
         SettingsError: the folder holds shards of other data or options.
         DataError: no video can be used, or too many frames cannot be read.
     """
-    if per_shard < 1 or every < 1:
+    if per_shard < 1 or every < 1 or pixels < 1:
         raise SettingsError(
-            f"per_shard is {per_shard} and every is {every}; expected at least 1 for each"
+            f"per_shard is {per_shard}, every is {every} and pixels is {pixels}; expected at least "
+            "1 for each"
         )
-    made_of = MadeOf(dataset, sequences_identity(sequences), every, per_shard)
+    identity = sequences_identity(sequences)
+    made_of = MadeOf(dataset, identity, every, per_shard, pixels, pixels / SEARCH)
     kept = _choose(sequences, every)
     rows = _prepare(folder, made_of, fresh)
     packer = Packer(folder, made_of)
@@ -178,8 +182,10 @@ class Packer:
         return _row(path, note)
 
     def _pack(self, tar: tarfile.TarFile, sequence: Sequence, frames: np.ndarray) -> dict:
-        """Pack one video; returns its name and its boxes in the crops."""
+        """Pack one video; returns its name, its boxes in the crops, and `inside`, see
+        `JpegFrames`."""
         boxes: list[list[float]] = []
+        inside: list[list[int]] = []
         for t in frames:
             try:
                 frame = sequence.frames[t]
@@ -188,12 +194,14 @@ class Packer:
                 self._left_out(problem)
                 continue
             self.frames += 1
-            crop = _window(sequence.boxes[t]).cut(frame)  # (319, 319, 3)
+            window = _window(sequence.boxes[t], self.made_of)
+            crop = window.cut(frame)  # (pixels, pixels, 3)
             quality = [cv2.IMWRITE_JPEG_QUALITY, self.made_of.quality]
             data = cv2.imencode(".jpg", crop[..., ::-1], quality)[1].tobytes()
             _add(tar, crop_name(sequence.name, len(boxes)), data)
-            boxes.append(_box_in_crop(sequence.boxes[t]))
-        return {"name": sequence.name, "boxes": boxes}
+            boxes.append([round(float(v), 3) for v in window.box_to_crop(sequence.boxes[t])])
+            inside.append(_inside(window, frame))
+        return {"name": sequence.name, "boxes": boxes, "inside": inside}
 
     def _left_out(self, problem: DataError) -> None:
         """Warn that a frame is left out; raise DataError if there are too many."""
@@ -213,10 +221,13 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(entry, io.BytesIO(data))
 
 
-def _window(box: np.ndarray) -> CropWindow:
+def _window(box: np.ndarray, made_of: MadeOf) -> CropWindow:
     cx, cy = box[:2] + box[2:] / 2
-    return CropWindow(cx, cy, float(search_side(box)) * ROOM, PIXELS)
+    return CropWindow(cx, cy, float(search_side(box)) * made_of.room, made_of.pixels)
 
 
-def _box_in_crop(box: np.ndarray) -> list[float]:
-    return [round(float(v), 3) for v in _window(box).box_to_crop(box)]
+def _inside(window: CropWindow, frame: np.ndarray) -> list[int]:
+    """x0, y0, x1, y1 of the part of the window that the frame (H, W, 3) covers, crop pixels."""
+    H, W = frame.shape[:2]
+    corners = window.to_crop([[0, 0], [W, H]])  # (2, 2)
+    return np.rint(corners).clip(0, window.size).astype(int).ravel().tolist()

@@ -3,6 +3,7 @@ and the target's box in it."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -134,6 +135,28 @@ def side_of(box: np.ndarray, size: int) -> float:
     """Side in image pixels of the square around a box (4,) that is shown at `size` pixels at the
     exemplar's scale."""
     return float(context_side(box[2:])) * size / EXEMPLAR
+
+
+def farthest(
+    augmentation: Augmentation, search: int, exemplar: int, factor: float | None = None
+) -> float:
+    """How far from the target's centre a crop of a pair may reach along an axis, in pixels at
+    the scale at which its SiamFC square is `EXEMPLAR` wide. Crops of videos, which are not
+    rotated.
+
+    Args:
+        augmentation: how far the crops are augmented.
+        search: side of the search image, pixels.
+        exemplar: side of the exemplar, pixels.
+        factor: of the exemplar's square, see `CutPairs`.
+    """
+    a = augmentation
+    # √(w · h) is at most half of SiamFC's square, where the target is a square itself
+    unit = 1.0 if factor is None else factor / exemplar * EXEMPLAR / 2
+    widest = math.sqrt(1 + a.aspect_change)
+    of_search = (search / 2 * widest + a.shift) * (1 + a.stretch)
+    of_exemplar = exemplar / 2 * (widest * (1 + a.stretch)) ** a.exemplar
+    return unit * max(of_search, of_exemplar)
 
 
 def box_around(points: ArrayLike) -> np.ndarray:

@@ -12,8 +12,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import re
 import tarfile
+import warnings
 from collections.abc import Sequence as Items
 from pathlib import Path
 from typing import Any
@@ -24,26 +26,41 @@ import numpy as np
 from course_lib.data.faults import Unreadable
 from course_lib.data.frames import Frames
 from course_lib.data.pairs import TRAINING_SEARCH, Augmentation, Pair, PairSource
+from course_lib.data.pairs_cut import farthest
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.remote import faults_in_words, size_of
 from course_lib.data.sequence import Sequence
-from course_lib.errors import DataError, MissingDataError
+from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.files import digest, read_json
-from course_lib.geometry.windows import EXEMPLAR
+from course_lib.geometry.windows import EXEMPLAR, SEARCH
 
-ROOM = 1.25  # a crop's side in sides of the search image: leaves room for shift and stretch
-PIXELS = 319  # side of a crop, pixels: 255 · ROOM
+# side of a crop in pixels of the search image, as in pysot: the largest shift and stretch of most
+# recipes stay inside
+PIXELS = 511
 BLOCK = 2048  # pairs drawn from one shard before the next is read
-FORMAT = 2  # of the folder; 1 did not say what it was made of
+FORMAT = 3  # of the folder; 1 did not say what it was made of, 2 where the frames end in the crops
+READABLE = (2, FORMAT)
 NOTE = "shard.json"  # the last file in each tar
 AGAIN = "run `python data_scripts/shards.py DATASET --fresh` to make the shards again"
 
 
 class JpegFrames(Frames):
-    """Frames held in memory as JPEG and decoded on demand; `name` is used in messages."""
+    """Crops held in memory as JPEG and decoded on demand.
 
-    def __init__(self, encoded: list[bytes], name: str = "a shard") -> None:
-        self.encoded, self.name = encoded, name
+    Args:
+        encoded: one for each crop.
+        name: for messages.
+        inside: for each crop x0, y0, x1, y1 of the part that the frame covers, crop pixels; beyond
+            it becomes black. None leaves the colour that was packed, the frame's mean.
+    """
+
+    def __init__(
+        self,
+        encoded: list[bytes],
+        name: str = "a shard",
+        inside: Items[Items[int]] | None = None,
+    ) -> None:
+        self.encoded, self.name, self.inside = encoded, name, inside
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -53,7 +70,12 @@ class JpegFrames(Frames):
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         if image is None:
             raise DataError(f"crop {index} of {self.name} does not decode; {AGAIN}")
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        crop = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        if self.inside is None:
+            return crop
+        x0, y0, x1, y1 = self.inside[index]
+        crop[:y0] = crop[y1:] = crop[:, :x0] = crop[:, x1:] = 0
+        return crop
 
 
 def crop_name(video: str, number: int) -> str:
@@ -67,11 +89,16 @@ def read_index(folder: Path) -> list[dict]:
     Raises MissingDataError or DataError, naming the index or the shard that is missing, damaged,
     cut short or in another format, or the store that does not answer.
     """
+    return _read_whole_index(folder)[1]
+
+
+def _read_whole_index(folder: Path) -> tuple[dict, list[dict]]:
+    """What the shards were made of, and their rows; raises as `read_index`."""
     with faults_in_words(folder):
-        return _rows(folder)
+        return _contents(folder)
 
 
-def _rows(folder: Path) -> list[dict]:
+def _contents(folder: Path) -> tuple[dict, list[dict]]:
     path = folder / "index.json"
     if size_of(path) is None:
         raise MissingDataError(
@@ -80,7 +107,8 @@ def _rows(folder: Path) -> list[dict]:
         )
     index = read_json(path, AGAIN)
     made_of = index.get("made_of")
-    if not isinstance(made_of, dict) or made_of.get("format") != FORMAT:
+    good = isinstance(made_of, dict) and isinstance(made_of.get("room"), int | float)
+    if not good or made_of.get("format") not in READABLE:
         raise DataError(
             f"{path} does not say what its shards were made of: it is in an older format, or "
             f"another program's; {AGAIN}"
@@ -90,7 +118,7 @@ def _rows(folder: Path) -> list[dict]:
         raise DataError(f"{path} is damaged (it lists no shards with their videos); {AGAIN}")
     for row in rows:
         _check_size(folder / row["file"], row["bytes"], len(rows))
-    return rows
+    return made_of, rows
 
 
 def _is_row(row: Any) -> bool:
@@ -113,10 +141,17 @@ def _check_size(shard: Path, size: int, count: int) -> None:
         )
 
 
-def read_shard(folder: Path, row: dict) -> list[Sequence]:
+def read_shard(folder: Path, row: dict, black: bool = False) -> list[Sequence]:
     """The videos of one shard, as sequences of crops.
 
-    Raises Unreadable, naming the shard, if it is missing, damaged, or does not match the index.
+    Args:
+        folder: of the shards.
+        row: of the index.
+        black: whether the crops are black beyond the frame, instead of its mean colour; shards in
+            the older format do not know where that is.
+
+    Raises:
+        Unreadable: the shard, which is named, is missing, damaged, or does not match the index.
     """
     path = folder / row["file"]
     try:
@@ -125,7 +160,7 @@ def read_shard(folder: Path, row: dict) -> list[Sequence]:
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             files = {e.name: tar.extractfile(e).read() for e in tar if e.isfile()}
         videos = json.loads(files[NOTE])["videos"]
-        sequences = [_sequence(v, files, path) for v in row["videos"]]
+        sequences = [_sequence(v, files, path, black) for v in row["videos"]]
     except Unreadable:
         raise
     except (tarfile.TarError, OSError, EOFError, LookupError, TypeError, ValueError) as problem:
@@ -138,9 +173,10 @@ def read_shard(folder: Path, row: dict) -> list[Sequence]:
     return sequences
 
 
-def _sequence(video: dict, files: dict[str, bytes], path: Path) -> Sequence:
+def _sequence(video: dict, files: dict[str, bytes], path: Path, black: bool) -> Sequence:
     crops = [files[crop_name(video["name"], k)] for k in range(len(video["boxes"]))]
-    frames = JpegFrames(crops, f"{video['name']} in shard {path}")
+    inside = video.get("inside") if black else None
+    frames = JpegFrames(crops, f"{video['name']} in shard {path}", inside)
     return Sequence(video["name"], frames, np.array(video["boxes"]))
 
 
@@ -156,6 +192,12 @@ class ShardPairs(PairSource):
         search: side of the search image, pixels.
         exemplar: side of the exemplar, pixels.
         factor: of the exemplar's square, see `CutPairs`.
+        negatives: fraction of pairs whose search image comes from another video of the same shard;
+            a shard of one video has none.
+
+    Raises:
+        SettingsError: the crops are too small for such search images.
+        MissingDataError, DataError: as in `read_index`.
     """
 
     def __init__(
@@ -167,15 +209,38 @@ class ShardPairs(PairSource):
         search: int = TRAINING_SEARCH,
         exemplar: int = EXEMPLAR,
         factor: float | None = None,
+        negatives: float = 0.0,
     ) -> None:
-        index = read_index(folder)
+        made_of, index = _read_whole_index(folder)
         self.folder, self.augmentation, self.gap = folder, augmentation, gap
+        self.negatives = negatives
         self.sizes = {"search": search, "exemplar": exemplar, "factor": factor}
+        self._check_room(float(made_of["room"]))
+        if factor is not None and made_of["format"] < FORMAT:
+            warnings.warn(
+                f"the shards in {folder} are in an older format: beyond the frame they show its "
+                f"mean colour, where `factor` asks for black; {AGAIN}",
+                stacklevel=2,
+            )
         self.rows = [index[k] for k in (range(len(index)) if shards is None else shards)]
         self.open: tuple[int, VideoPairs] | None = None
         with faults_in_words(folder):
             index_file = (folder / "index.json").read_bytes()
         self.identity = digest(hashlib.sha256(index_file).digest())  # wherever the folder is
+
+    def _check_room(self, room: float) -> None:
+        """Raise SettingsError if a pair's crops would reach beyond the packed ones, which are `room`
+        search images wide: what is missing there would tell on which side the target is."""
+        there = room * SEARCH / 2
+        needed = farthest(self.augmentation, **self.sizes)
+        if needed > there:
+            a = self.augmentation
+            raise SettingsError(
+                f"the crops in {self.folder} reach {there:.0f} pixels from the target; with search "
+                f"{self.sizes['search']}, shift {a.shift:g} and stretch {a.stretch:g} a pair "
+                f"reaches {math.ceil(needed)}. Lower them, or run `python data_scripts/shards.py "
+                f"DATASET --pixels {2 * math.ceil(needed) + 1} --fresh`"
+            )
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -188,6 +253,8 @@ class ShardPairs(PairSource):
         lap, place = divmod(index // BLOCK, len(self.rows))
         k = int(np.random.default_rng([lap, len(self.rows)]).permutation(len(self.rows))[place])
         if self.open is None or self.open[0] != k:
-            videos = read_shard(self.folder, self.rows[k])
-            self.open = k, VideoPairs(videos, self.augmentation, self.gap, **self.sizes)
+            black = self.sizes["factor"] is not None
+            videos = read_shard(self.folder, self.rows[k], black)
+            extras = self.augmentation, self.gap, self.negatives
+            self.open = k, VideoPairs(videos, *extras, **self.sizes)
         return self.open[1].draw(rng, index)

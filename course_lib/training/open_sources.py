@@ -144,8 +144,9 @@ def open_shards(what: str, settings: TrainSettings, root: Path, cache: FrameCach
     """
     s, folder = settings, shards_at(what, root)
     every = range(len(read_index(folder)))
+    extras = s.search, s.exemplar, s.factor, s.negatives
     train, held = (
-        ShardPairs(folder, s.augmentation, s.gap, part or every, s.search, s.exemplar, s.factor)
+        ShardPairs(folder, s.augmentation, s.gap, part or every, *extras)
         for part in split(every, s.held_out, s.fraction)
     )
     return train, held

@@ -14,6 +14,7 @@ from course_lib.data.benchmarks import benchmark_names, data_root, load_benchmar
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.otb_names import OTB50, OTB100, OTB2013
 from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.data.training_sets import TRAINING_SETS, refuse_measured
 from course_lib.errors import MissingDataError, SettingsError
 from course_lib.geometry.boxes import area, clip_to_image
 
@@ -206,3 +207,19 @@ def test_real_sequences_are_none_where_the_data_are_not(monkeypatch, tmp_path):
 def test_real_sequences_are_those_of_otb_and_vot(real_data):
     names = {s.name for s in benchmarks.real_sequences()}
     assert {"David", "surfing"} <= names
+
+
+MAY_BE_TRAINED_ON = (*TRAINING_SETS, "got10k-val")
+
+
+@pytest.mark.parametrize("name", sorted({
+    *benchmark_names(), "vot2022",
+    *(f"{name}-bounding" for name in (*benchmark_names(), "vot2022") if "vot" in name),
+}))  # fmt: skip
+def test_what_trackers_are_measured_on_is_not_trained_on(name):
+    if name in MAY_BE_TRAINED_ON:
+        refuse_measured(name)
+        return
+    for written in (name, f"got10k-train+{name}"):
+        with pytest.raises(SettingsError, match=f"^{name}: trackers are measured on these"):
+            refuse_measured(written)

@@ -197,3 +197,24 @@ def test_vot_frames_without_annotation_are_not_installed(site, tmp_path, capsys)
 def test_a_root_in_the_home_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert _script.parsed(_script.options(""), ["--root", "~/data"]).root == tmp_path / "data"
+
+
+@pytest.mark.parametrize(("year", "place"), [
+    (2013, "dataset"), (2014, "dataset"), (2015, "dataset"), (2016, "main"), (2017, "main"),
+    (2018, "main"), (2019, "main"), (2020, "shortterm"), (2021, "shortterm"), (2022, "stb"),
+])  # fmt: skip
+def test_vot_descriptions_are_where_the_toolkit_looks(tmp_path, capsys, year, place):
+    words = [str(year), "--root", str(tmp_path), "--base-url", "https://host", "--dry-run"]
+    assert run(vot.main, words) == 0
+    assert (
+        f"would fetch https://host/vot{year}/{place}/description.json," in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(("year", "words"), [
+    (2012, "there is no short-term VOT of 2012: VOT began in 2013"),
+    (2023, "from 2023 on the challenge is VOTS"), (2026, "Expected 2013 to 2022"),
+])  # fmt: skip
+def test_vot_years_without_a_short_term_benchmark(tmp_path, capsys, year, words):
+    assert run(vot.main, [str(year), "--root", str(tmp_path)]) == 2
+    assert words in capsys.readouterr().err and not list(tmp_path.iterdir())

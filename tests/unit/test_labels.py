@@ -46,6 +46,14 @@ def test_csv_without_header_is_one_line_for_each_frame(tmp_path):
     assert np.isnan(found[1].box).all() and found[2].box.tolist() == [5, 6, 7, 8]
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\n\n \n"])
+def test_lines_without_a_header_are_those_of_the_frames(tmp_path, end):
+    found = labels(tmp_path, f"1,2,3,4\n,,,\nnan,nan,nan,nan\n5,6,7,8{end}", "groundtruth.txt")
+    expected = [[1, 2, 3, 4], NAN, NAN, [5, 6, 7, 8]]
+    for frames in (4, ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]):
+        np.testing.assert_array_equal(boxes_by_target(found, frames)[""], expected)
+
+
 def test_csv_with_targets_names_and_absence(tmp_path):
     text = "image,track,x,y,w,h\na/0001.jpg,dog,1,2,3,4\n0001.jpg,cat,5,6,7,8\n0002.jpg,dog,,,,\n"
     found = labels(tmp_path, text)
@@ -62,6 +70,9 @@ def test_csv_with_targets_names_and_absence(tmp_path):
     [
         ("", "holds no box"),
         ("frame,x,y,w,h\n", "holds no box"),
+        ("1,1,5,5\n\n30,3,5,5\n40,4,5,5\n", "line 2: it is empty, so it is unclear which frame"),
+        ("\n1,2,3,4\n", "line 1: it is empty"),
+        ("1,2,3,4\r\n5,6,7,8\r\n  \r\n9,9,9,9\r\n", "line 3: it is empty"),
         ("1,2,3\n", "line 1: '1,2,3' has 3 fields"),
         ("1,2,3,4\n1,2,3,4,5\n", "line 2: '1,2,3,4,5' has 5 fields"),
         ("x,y,w,h\n1,2,3,4\n", "line 1: the columns are x, y, w, h; expected columns frame"),
@@ -99,6 +110,8 @@ def test_files_that_are_not_labels(tmp_path):
         ("frame,x,y,w,h\ndog,1,2,3,4", 3, {}, "the frame is 'dog'"),
         ("frame,x,y,w,h\n9.jpg,1,2,3,4", ["1.jpg", "2.jpg"], {}, "there is no frame '9.jpg'; the 2 images are 1.jpg, 2.jpg"),
         ("frame,x,y,w,h\n0,1,2,3,4\n1,1,2,3,4\n0,5,6,7,8", 3, {}, "line 4: a second box of the target in frame 0 (the first: "),
+        ("1,2,3,4\n5,6,7,8\n", 3, {}, "each of the 3 frames needs a line, but it has 2"),
+        ("1,2,3,4\n5,6,7,8\n", ["1.jpg"], {}, "each of the 1 frames needs a line, but it has 2"),
         ("frame,id,x,y,w,h\n0,a,1,2,3,4\n0,a,1,2,3,4", 3, {}, "line 3: a second box of target 'a'"),
     ],
 )  # fmt: skip

@@ -147,6 +147,26 @@ def test_vot_polygons_after_a_mark(tmp_path, between, end):
     assert ball.tags["occlusion"].tolist() == [True] and ball.fps == 25
 
 
+@pytest.mark.parametrize("code", ["0", "1", "nan", "2,", " 0 "])
+@pytest.mark.parametrize("shape", ["1,2,3,4", "2,9,2,3,10,3,10,9", "m1,2,3,1,0,3"])
+@pytest.mark.parametrize("absent", [(0,), (1,), (0, 1), (2,)])
+def test_vot_a_single_number_is_an_absent_target(tmp_path, code, shape, absent):
+    images(tmp_path / "ball", range(1, 4))
+    lines = [code if t in absent else shape for t in range(3)]
+    write(tmp_path / "ball" / "groundtruth.txt", "\n".join(lines) + "\n")
+    (ball,) = read_vot(tmp_path)
+    assert np.flatnonzero(np.isnan(ball.boxes).all(axis=1)).tolist() == list(absent)
+    assert (ball.polygons is not None, ball.masks is not None) == ("9" in shape, "m" in shape)
+
+
+@pytest.mark.parametrize("text", ["0\n0\n", "1,2,3,4\n5.5\n", "1,2,3,4\n-1\n", "1,2,3,4\nx\n"])
+def test_vot_codes_alone_and_other_short_rows_are_refused(tmp_path, text):
+    images(tmp_path / "ball", [1, 2])
+    write(tmp_path / "ball" / "groundtruth.txt", text)
+    with pytest.raises(DataError, match=r"begins with ''|line 2: .* expected 4 numbers"):
+        read_vot(tmp_path)
+
+
 # ---- labels
 
 

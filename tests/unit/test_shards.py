@@ -42,11 +42,11 @@ def test_crops_come_back(folder, sequences):
     video = read_shard(folder, index[1])[0]
     assert video.name == sequences[2].name and len(video) == 6
     box = sequences[2].boxes[3]
-    window = CropWindow(*(box[:2] + box[2:] / 2), float(search_side(box)) * 1.25, 319)
+    window = CropWindow(*(box[:2] + box[2:] / 2), float(search_side(box)) * 511 / 255, 511)
     expected = window.cut(sequences[2].frames[3]).astype(float)
     assert np.abs(video.frames[3].astype(float) - expected).mean() < 6  # JPEG
     np.testing.assert_allclose(video.boxes[3], window.box_to_crop(box), atol=1e-3)
-    np.testing.assert_allclose(video.boxes[3][:2] + video.boxes[3][2:] / 2, 159.5, atol=1e-3)
+    np.testing.assert_allclose(video.boxes[3][:2] + video.boxes[3][2:] / 2, 255.5, atol=1e-3)
 
 
 def test_a_missing_shard_is_named(folder):
@@ -82,7 +82,9 @@ def test_pairs_come_from_one_shard_at_a_time(folder, monkeypatch):
     opened = []
     read = shards_module.read_shard
     monkeypatch.setattr(
-        shards_module, "read_shard", lambda f, row: opened.append(row["file"]) or read(f, row)
+        shards_module,
+        "read_shard",
+        lambda f, row, black: opened.append(row["file"]) or read(f, row),
     )
     pairs = [pair_at(source, 0, i) for i in range(32)]
     assert len(opened) <= 4 and set(opened) == {"00000.tar", "00001.tar"}
@@ -118,8 +120,8 @@ class TestMadeOf:
         made_of = json.loads((packed / "index.json").read_text())["made_of"]
         assert made_of["dataset"] == "mine" and len(made_of.pop("identity")) == 64
         assert made_of == {
-            "dataset": "mine", "every": 1, "per_shard": 2, "pixels": 319, "room": 1.25,
-            "quality": 95, "format": 2,
+            "dataset": "mine", "every": 1, "per_shard": 2, "pixels": 511, "room": 511 / 255,
+            "quality": 95, "format": 3,
         }  # fmt: skip
 
     def test_the_same_again_writes_nothing(self, packed, videos):
@@ -131,6 +133,7 @@ class TestMadeOf:
     @pytest.mark.parametrize(("options", "words"), [
         ({"every": 3}, "with every 1, now 3"),
         ({"per_shard": 4}, "with per_shard 2, now 4"),
+        ({"pixels": 319}, "with pixels 511, now 319, with room"),
         ({"dataset": "yours"}, "with dataset 'mine', now 'yours'"),
         ({"every": 2, "dataset": "x"}, "with dataset 'mine', now 'x', with every 1, now 2"),
     ])  # fmt: skip
@@ -283,7 +286,7 @@ class TestUnreadableFrames:
             pack(videos, tmp_path / "none", every=12)
 
 
-@pytest.mark.parametrize("options", [{"every": 0}, {"every": -1}, {"per_shard": 0}])
+@pytest.mark.parametrize("options", [{"every": 0}, {"every": -1}, {"per_shard": 0}, {"pixels": 0}])
 def test_invalid_numbers_are_refused(tmp_path, videos, options):
     with pytest.raises(SettingsError, match="expected at least 1 for each"):
         pack(videos, tmp_path / "packed", **options)

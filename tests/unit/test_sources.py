@@ -13,10 +13,12 @@ import pytest
 from pair_files import STILL, grey_video
 
 from course_lib.data.objects import generated_objects
+from course_lib.data.packing import write_shards
 from course_lib.data.pairs import pair_at
+from course_lib.data.training_sets import load_training_videos
 from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.training.settings import TrainSettings
-from course_lib.training.sources import make_sources
+from course_lib.training.sources import PAIR_SOURCES, make_sources
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +118,23 @@ class TestTwoFolders:
         here = make_sources(sources("photos:dark"), root)[0]
         there = make_sources(sources("photos:dark"), root.relative_to(root.parent))[0]
         assert here.identity == there.identity
+
+
+@pytest.mark.parametrize(
+    "name", ["generated", "videos:got10k-train", "photos:dark", "pieces:dark", "shards:packed"]
+)
+def test_the_fraction_of_negative_pairs_reaches_every_kind(tmp_path, name):
+    assert {kind.example.split(":")[0] for kind in PAIR_SOURCES.values()} == {
+        "generated", "videos", "photos", "pieces", "shards",
+    }  # fmt: skip
+    photos(tmp_path / "dark", 40)
+    videos(tmp_path, 8)
+    packed = load_training_videos("got10k-train", tmp_path)
+    write_shards(packed, tmp_path / "packed", per_shard=4, progress=False)
+    for wanted, low, high in ((0.0, 0, 0), (0.5, 10, 30), (1.0, 40, 40)):
+        found = make_sources(sources(name, negatives=wanted, held_out=0.5), tmp_path)
+        for source in found:
+            assert low <= sum(not pair_at(source, 0, i).positive for i in range(40)) <= high
 
 
 class TestMissingData:

@@ -2,7 +2,8 @@
 `groundtruth.txt`.
 
 A row is a box of four numbers (2013, long-term, 2022's box benchmark), a polygon of eight, or a
-mask (the other benchmarks since 2020); NaN or 0 where the target is absent. Trackers need boxes: by
+mask (the other benchmarks since 2020); where the target is absent, it is NaN, or a single number
+such as 0, a code of VOT's toolkit. Trackers need boxes: by
 default a polygon is converted by `area_preserving_box`, as in pysot; VOT's toolkit uses
 `bounding_box`. A mask has the box around its pixels. `*.tag` and `*.label` hold per-frame tags,
 `anchor.value` the anchors of the multi-start protocol, the file `sequence` the frames per second.
@@ -21,7 +22,6 @@ from course_lib.data.readers.folders import (
     check_counts,
     files_like,
     list_images,
-    read_boxes,
     read_fps,
     read_keys,
     read_labels,
@@ -29,7 +29,7 @@ from course_lib.data.readers.folders import (
 from course_lib.data.readers.lists import listed_folders
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.files import read_numbers, read_text, split_row
+from course_lib.files import is_code, read_numbers, read_text, split_row
 from course_lib.geometry.boxes import area_preserving_box, is_valid
 from course_lib.geometry.mask import Mask
 
@@ -75,14 +75,12 @@ def _read_regions(path: Path, box: Callable) -> Truth:
         masks = _read_masks(path, lines)
         absent = np.full(4, np.nan)
         return np.array([absent if mask is None else mask.box for mask in masks]), None, masks
-    columns = _count_columns(path)
-    if columns == 4:
-        return read_boxes(path), None, None
-    polygons = read_numbers(path, columns)
-    polygons[~np.isfinite(polygons).all(axis=1)] = np.nan
-    boxes = box(polygons)
+    columns = _count_columns(path, lines)
+    regions = read_numbers(path, columns, codes=True)  # (T, 4) or (T, 8)
+    regions[~np.isfinite(regions).all(axis=1)] = np.nan
+    boxes = regions if columns == 4 else box(regions)
     boxes[~is_valid(boxes)] = np.nan
-    return boxes, polygons, None
+    return boxes, None if columns == 4 else regions, None
 
 
 def _read_masks(path: Path, lines: list[str]) -> tuple[Mask | None, ...]:
@@ -90,7 +88,7 @@ def _read_masks(path: Path, lines: list[str]) -> tuple[Mask | None, ...]:
     toolkit reads them, one pixel wide."""
     masks: list[Mask | None] = []
     for number, line in enumerate(lines, start=1):
-        if line.isdecimal() or set(line.lower().split(",")) == {"nan"}:
+        if is_code(line) or set(line.lower().split(",")) == {"nan"}:
             masks.append(None)
             continue
         try:
@@ -103,8 +101,9 @@ def _read_masks(path: Path, lines: list[str]) -> tuple[Mask | None, ...]:
     return tuple(masks)
 
 
-def _count_columns(path: Path) -> int:
-    first = next((line for line in read_text(path).splitlines() if line.strip()), "").strip()
+def _count_columns(path: Path, lines: list[str]) -> int:
+    """4 or 8, by the first row that is no code; raises DataError if it has another number."""
+    first = next((line for line in lines if line and not is_code(line)), "")
     columns = len(split_row(first))
     separators = {found.strip() for found in re.findall(r"\s*[,;]\s*|\s+", first.rstrip(",;"))}
     if columns == 8 and len(separators) > 1:
