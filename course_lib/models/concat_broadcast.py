@@ -54,6 +54,11 @@ class SSDNetwork(ProposalNetwork):
         self.loc = nn.ModuleList([nn.Conv2d(c, 4 * k, 3, padding=1) for c, k in pairs])
         self.conf = nn.ModuleList([nn.Conv2d(c, 2 * k, 3, padding=1) for c, k in pairs])
 
+    @property
+    def step(self) -> int:
+        """1: search images of any size are brought to `image`, and the boxes with them."""
+        return 1
+
     def cells(self, search: int = 255) -> int:
         """Cells per side of the first map."""
         return self.maps[0][0]
