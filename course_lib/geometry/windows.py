@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_lib.errors import DataError
+from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.boxes import as_boxes
 from course_lib.geometry.patches import patch_matrix
 
@@ -46,6 +46,32 @@ def search_side(box: ArrayLike, exemplar: int = EXEMPLAR, search: int = SEARCH) 
         search: pixels per side of the search image, which has the exemplar's scale.
     """
     return context_side(as_boxes(box)[..., 2:]) * (search / exemplar)
+
+
+def check_search(search: int, step: int, only: int | None, network: str) -> None:
+    """Refuse a search image that a network does not take, or whose centre is not its map's.
+
+    The exemplar's map has its centre at the exemplar's. Each `step` pixels more add whole cells,
+    half of them on each side; after any other number the map's centre lies off the image's, and
+    whatever is found is off by as much.
+
+    Args:
+        search: pixels per side of the search image.
+        step: in pixels, see `models.backbone.Backbone`; 1 for any size.
+        only: the one size that the network takes; None for any.
+        network: its name.
+
+    Raises:
+        SettingsError: naming the size, and the nearest that are accepted.
+    """
+    if only not in (None, search):
+        raise SettingsError(f"search is {search}; {network} only accepts {only}")
+    beyond = (search - EXEMPLAR) % step
+    if only is None and beyond:
+        raise SettingsError(
+            f"search is {search}; expected {EXEMPLAR} plus a multiple of {step}, so that the centre "
+            f"of {network}'s map is the image's: {search - beyond} or {search - beyond + step}"
+        )
 
 
 def crop_matrix(cx: float, cy: float, side: float, size: int) -> np.ndarray:

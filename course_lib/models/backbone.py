@@ -28,6 +28,8 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         stride: pixels of the image from one cell to the next.
+        step: pixels from one size of image to the next at which the map's centre stays where it is
+            in the image: the stride, unless a coarser map is stretched to its cells.
         channels: C.
         about: its name and arguments, written by `make_backbone`.
         frozen: how many of its stages, counted from the first, are not trained.
@@ -58,6 +60,11 @@ class Backbone(nn.Module, ABC):
     def stages(self) -> list[list[nn.Module]]:
         """The modules with weights, from the image on, in the groups in which they can be
         frozen."""
+
+    @property
+    def step(self) -> int:
+        """Pixels between the sizes of image that suit it, counted from the exemplar's."""
+        return self.stride
 
     def levels(self, image: Tensor) -> list[Tensor]:
         """The maps (B, C, n, n) that a network may read, from shallow to deep; the last is φ."""

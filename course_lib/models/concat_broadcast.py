@@ -54,6 +54,11 @@ class SSDNetwork(ProposalNetwork):
         self.loc = nn.ModuleList([nn.Conv2d(c, 4 * k, 3, padding=1) for c, k in pairs])
         self.conf = nn.ModuleList([nn.Conv2d(c, 2 * k, 3, padding=1) for c, k in pairs])
 
+    @property
+    def step(self) -> int:
+        """1: search images of any size are brought to `image`, and the boxes with them."""
+        return 1
+
     def cells(self, search: int = 255) -> int:
         """Cells per side of the first map."""
         return self.maps[0][0]
@@ -142,7 +147,8 @@ class SiamBroadcastRPN(SSDNetwork):
     def __init__(self, shared: bool = False) -> None:
         super().__init__()
         self.backbone_x = ResNet50(2, (2,))
-        self.backbone_z = self.backbone_x if shared else ResNet50(2, (2,))
+        # none of its own if shared: a file of weights has no two names for one tensor
+        self.backbone_z = None if shared else ResNet50(2, (2,))
         self.compare = nn.Sequential(
             nn.Conv2d(1024, 256, 3, padding=1), nn.BatchNorm2d(256), nn.ReLU()
         )
@@ -157,7 +163,8 @@ class SiamBroadcastRPN(SSDNetwork):
 
     def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
         """Vectors (B, 512, 1, 1) of the central 63 × 63 pixels of exemplars (B, 3, 127, 127)."""
-        features = self.backbone_z(exemplar[:, :, 32:95, 32:95])  # (B, 512, 8, 8)
+        backbone = self.backbone_x if self.backbone_z is None else self.backbone_z
+        features = backbone(exemplar[:, :, 32:95, 32:95])  # (B, 512, 8, 8)
         return (features.amax((2, 3), keepdim=True),)
 
     def propose(self, template: tuple[Tensor], search: Tensor) -> Proposals:

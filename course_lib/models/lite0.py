@@ -124,6 +124,12 @@ class EfficientNetLite0(Backbone):
         self.init_weights()
 
     @property
+    def step(self) -> int:
+        """8 if dilated. Otherwise 16: of 263 pixels, 17 cells of stride 16 would be stretched to 33
+        of stride 8, and lie elsewhere among them than the exemplar's 8 among its 16."""
+        return 8 if self.dilated else 16
+
+    @property
     def level_channels(self) -> tuple[int, ...]:
         """Channels of stages three, four and five."""
         return tuple(STAGES[k - 1][1] for k in LEVELS)

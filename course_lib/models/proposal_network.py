@@ -41,6 +41,11 @@ class ProposalNetwork(nn.Module, ABC):
     sizes: np.ndarray
     about: dict[str, Any]
 
+    @property
+    def step(self) -> int:
+        """Pixels between the sizes of search image that suit it, see `geometry.windows`."""
+        return self.backbone.step
+
     @abstractmethod
     def cells(self, search: int = 255) -> int:
         """Cells per side of the (first) map for search images of `search` pixels."""

@@ -28,6 +28,7 @@ class OnlineRuntime(Runtime):
         placement: where it runs, and in what precision its backbone does.
 
     Attributes:
+        about: the name and arguments of its backbone.
         places: where the cells of its two maps lie.
         predictor: its IoU predictor; None for a DiMP.
     """
@@ -36,6 +37,7 @@ class OnlineRuntime(Runtime):
 
     def __init__(self, network: ATOM | DiMP, placement: Placement) -> None:
         super().__init__(network, placement)
+        self.about = network.backbone.about  # a folded one may have no card
         self.network = placement.network(fold_all(network)).requires_grad_(False)
         self.backbone = self.network.backbone.to(self.dtype)
         self.places = places_of(self.backbone)
@@ -50,9 +52,12 @@ class OnlineRuntime(Runtime):
         return [m.float() for m in self.backbone.pyramid(self._images(crops))]
 
     def same_backbone(self, other: OnlineRuntime) -> bool:
-        """Whether another network has the same backbone with the same weights, so that its maps
-        serve both."""
+        """Whether another network has the same backbone with the same arguments and weights, so
+        that its maps serve both. Equal weights alone do not suffice: lite0, dilated or not, has the
+        same."""
         mine, theirs = (r.backbone.state_dict() for r in (self, other))
-        return mine.keys() == theirs.keys() and all(
-            torch.equal(value, theirs[name]) for name, value in mine.items()
+        return (
+            self.about == other.about
+            and mine.keys() == theirs.keys()
+            and all(torch.equal(value, theirs[name]) for name, value in mine.items())
         )

@@ -278,7 +278,7 @@ class ATOMTracker(Tracker):
             )
         if not self.runtime.same_backbone(self.predicted):
             raise SettingsError(
-                f"classifier {self.settings.classifier!r} has another backbone, or another state "
-                f"of it, than weights {self.settings.weights!r}; train both from the same backbone "
-                "with all its stages frozen"
+                f"classifier {self.settings.classifier!r} has another backbone, other arguments or "
+                f"another state of it, than weights {self.settings.weights!r}; train both from the "
+                "same backbone with the same arguments, and with all its stages frozen"
             )

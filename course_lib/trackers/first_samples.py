@@ -20,7 +20,7 @@ CORNERS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # x and y, where shifted samples
 MOST_MOVED = 1 / 6  # of the crop: largest random shift of turned, mirrored and blurred samples
 
 Degrees = Annotated[float, Range(-180, 180)]
-Pixels = Annotated[float, Range(0, 50)]
+Pixels = Annotated[float, Range(0, 50, above=True)]  # 0 means another thing to OpenCV
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from course_lib.trackers.kernels import (
 )
 from course_lib.trackers.scale import ScaleFilter
 
+FLAT = 1e-9  # mean square of the channels up to which a patch is without contrast
 LARGE = 100.0  # pixels: published settings halve the image for targets of this side or more
 
 
@@ -69,10 +70,11 @@ class KCFState:
     """Intermediate results of the last call, for figures.
 
     Attributes:
-        response: (h, w) on the grid of cells, with no motion at the centre; None after `init`.
+        response: (h, w) on the grid of cells, with no motion at the centre; None after `init`, 0
+            everywhere for a patch without contrast.
         patch_box: (4,) the part of the frame that the patch shows, x, y, w, h in pixels.
         scale: size of the target relative to its first size.
-        updated: always True, because KCF learns from every frame.
+        updated: whether it has learned from this frame: KCF does from every one with contrast.
     """
 
     response: np.ndarray | None
@@ -121,6 +123,7 @@ class KCF(Tracker):
         target = np.sqrt(np.prod(self.shape)) / (s.padding * s.cell)  # mean side of the box, cells
         self.labels = gaussian_labels(h, w, s.label_sigma * target).astype(np.float32)  # (h, w)
         self.X = self._spectra(frame, [1.0])[0]  # (C, h, w // 2 + 1)
+        self.blank = self._is_flat(self.X)  # whether there is nothing to be found again
         # (h, w // 2 + 1)
         self.alpha = train_dual(self._kernel(self.X, self.X), self.labels, s.regulariser)
         self.sizes = (
@@ -129,17 +132,21 @@ class KCF(Tracker):
         self._remember(None)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Box (4,) in the next frame (H, W, 3)."""
+        """Box (4,) in the next frame (H, W, 3). Without contrast, as after a cut to black, the box
+        stays and nothing is learned: the response has no peak, only rounding errors."""
         frame = as_frame(frame)
         step = self.settings.scale_step
         factors = [1.0, 1 / step, step] if self.settings.scale == "pyramid" else [1.0]
-        # (S, h, w)
-        responses = respond(self._kernel(self.X, self._spectra(frame, factors)), self.alpha)
-        best = best_size(responses, self.settings.scale_weight)
-        self._move(responses[best], factors[best], frame.shape)
-        self._resize(frame, factors[best])
-        self._learn(frame)
-        self._remember(responses[best])
+        Z = self._spectra(frame, factors)  # (S, C, h, w // 2 + 1)
+        if self.blank or self._is_flat(Z):
+            self._remember(np.zeros(self.cells, dtype=np.float32), updated=False)
+        else:
+            responses = respond(self._kernel(self.X, Z), self.alpha)  # (S, h, w)
+            best = best_size(responses, self.settings.scale_weight)
+            self._move(responses[best], factors[best], frame.shape)
+            self._resize(frame, factors[best])
+            self._learn(frame)
+            self._remember(responses[best])
         size = self.first_size * self.scale  # (2,) w, h
         return np.concatenate([self.centre - size / 2, size])
 
@@ -173,6 +180,13 @@ class KCF(Tracker):
         # (S, C, cells h, cells w)
         channels = features(patches, self.settings.features, self.settings.cell)
         return spectrum(channels * self.window)
+
+    def _is_flat(self, spectra: np.ndarray) -> bool:
+        """Whether the patches with these spectra (..., C, h, w // 2 + 1) are without contrast:
+        their channels are 0, up to rounding."""
+        # Parseval, up to a factor of 2 for the half that is left out
+        power = np.vdot(spectra, spectra).real / (spectra.size * np.prod(self.cells))
+        return bool(power <= FLAT)
 
     def _kernel(self, X: np.ndarray, Z: np.ndarray) -> np.ndarray:
         """Kernel (..., h, w) of x with z at every shift, from spectra (..., C, h, w // 2 + 1)."""
@@ -210,7 +224,8 @@ class KCF(Tracker):
         if self.sizes:
             self.sizes.learn(frame, self.centre, self.first_size * self.scale)
 
-    def _remember(self, response: np.ndarray | None) -> None:
+    def _remember(self, response: np.ndarray | None, updated: bool = True) -> None:
         size = self.first_size * self.settings.padding * self.scale
         shown = None if response is None else np.fft.fftshift(response)  # (h, w)
-        self.last = KCFState(shown, np.concatenate([self.centre - size / 2, size]), self.scale)
+        patch_box = np.concatenate([self.centre - size / 2, size])  # (4,)
+        self.last = KCFState(shown, patch_box, self.scale, updated)

@@ -48,7 +48,8 @@ class MOSSEState:
 
     Attributes:
         response: (h, w) float32, with its peak where the target was found; None after `init`.
-        psr: peak-to-sidelobe ratio of the response; NaN after `init`.
+        psr: peak-to-sidelobe ratio of the response; NaN after `init`, 0 for a patch without
+            contrast.
         patch_box: (4,) the part of the frame that the patch shows, x, y, w, h in pixels.
         updated: whether the filter learned from this frame.
         spectrum: (h, w // 2 + 1) complex64, the filter H*.
@@ -202,13 +203,16 @@ class MOSSE(Tracker):
         self._remember(None, float("nan"), updated=True)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Box (4,) in the next frame (H, W, 3). While the PSR is low, the box stays and nothing is
-        learned."""
+        """Box (4,) in the next frame (H, W, 3). While the PSR is low, or the patch without contrast,
+        the box stays and nothing is learned."""
         frame = as_frame(frame)
-        F = fft.rfft2(self._prepare(self._cut(frame)))  # (h, w // 2 + 1)
+        patch = self._cut(frame)  # (h, w)
+        F = fft.rfft2(self._prepare(patch))  # (h, w // 2 + 1)
         response = fft.irfft2(F * self.H, s=self.size)  # (h, w)
-        psr = peak_to_sidelobe(response)
-        found = psr >= self.settings.psr_threshold
+        # the response to a flat patch is made of rounding errors
+        contrast = patch.min() < patch.max()
+        psr = peak_to_sidelobe(response) if contrast else 0.0
+        found = contrast and psr >= self.settings.psr_threshold
         if found:
             self._move(response, frame.shape)
             self._learn(frame)

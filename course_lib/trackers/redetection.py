@@ -124,6 +124,7 @@ class Redetection(Tracker):
         """Start the tracker on the first frame (H, W, 3) and box (4,)."""
         frame, box = accept_start(frame, box)
         self.tracker.init(frame, box)
+        self.seen = self.tracker  # as it was when it saw what `last.inner` holds
         self.box = box.copy()  # (4,) the last one that was sure
         self.unsure = self.asked = 0  # frames in a row; places of the grid
         self.last = RedetectionState("sure", float("nan"), (), self.tracker.last)
@@ -136,28 +137,30 @@ class Redetection(Tracker):
         score = confidence_of(self.tracker)
         answers: tuple[Answer, ...] = ()
         if score < self.settings.sure:
-            self.tracker, seen = before, self.tracker.last  # nothing is learned from this frame
+            self.tracker, self.seen = before, self.tracker  # nothing is learned from this frame
             answers = self._ask(as_frame(frame))
             best = max(answers, key=lambda answer: answer.score, default=None)
             if best is None or not best.score >= self.settings.found:
-                return self._stay(score, answers, seen)
+                return self._stay(score, answers)
             self.tracker.believe(best.place[:2] + best.place[2:] / 2, best.place[2:])
             box = self.tracker.update(frame)
             score = confidence_of(self.tracker)
+        self.seen = self.tracker
         self.unsure = self.asked = 0
         self.box = np.array(box, dtype=np.float64)
         self.last = RedetectionState("sure", score, answers, self.tracker.last)
         return box
 
     def score_map(self) -> np.ndarray | None:
-        """The tracker's own score map (h, w)."""
-        return self.tracker.score_map()
+        """The tracker's own score map (h, w) of the last frame, also of one that it was unsure
+        of."""
+        return self.seen.score_map()
 
-    def _stay(self, score: float, answers: tuple[Answer, ...], seen: Any) -> np.ndarray:
+    def _stay(self, score: float, answers: tuple[Answer, ...]) -> np.ndarray:
         """The box (4,) of a frame in which the target was found nowhere."""
         self.unsure += 1
         lost = self.unsure > self.settings.patience
-        self.last = RedetectionState("lost" if lost else "unsure", score, answers, seen)
+        self.last = RedetectionState("lost" if lost else "unsure", score, answers, self.seen.last)
         absent = lost and self.settings.absent
         return np.full(4, np.nan) if absent else self.box.copy()
 

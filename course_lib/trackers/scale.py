@@ -15,6 +15,8 @@ from course_lib.geometry.patches import cut_patch
 from course_lib.recipe import Positive, Range, Settings, UnitInterval
 from course_lib.trackers.features import hog
 
+FLAT = 1e-6  # up to this range, a response has no peak; the wanted one's is 1
+
 
 @dataclass(frozen=True)
 class ScaleFilterSettings(Settings):
@@ -62,7 +64,8 @@ class ScaleFilter:
         self.A, self.B = self._terms(frame, centre, size)
 
     def factor(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> float:
-        """The factor by which the target has grown in this frame, from the highest response.
+        """The factor by which the target has grown in this frame, from the highest response; 1 if
+        no size has a higher one than the others, as for patches without contrast.
 
         Args:
             frame: (H, W, 3).
@@ -73,7 +76,7 @@ class ScaleFilter:
         response = fft.irfft(
             (self.A * F).sum(1) / (self.B[:, 0] + self.settings.regulariser), n=self.settings.count
         )
-        return float(self.factors[response.argmax()])
+        return float(self.factors[response.argmax()]) if np.ptp(response) > FLAT else 1.0
 
     def learn(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> None:
         """Update the running averages of numerator and denominator with the target as it is now.

@@ -20,7 +20,7 @@ from course_lib.errors import DataError
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.frame import as_frame
 from course_lib.geometry.guide import box_masks
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, check_search, context_side
 from course_lib.models.runtime import ProposalRuntime
 from course_lib.recipe import NotNegative, Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
@@ -35,7 +35,8 @@ class SiamRPNSettings(Settings):
     20, see `recipes/siamrpn_*.yaml`."""
 
     weights: str = "siamrpn"  # name or path, see `models.weights.find_weights`
-    # pixels per side of the search image; a larger one covers a larger region at the same scale
+    # pixels per side of the search image; a larger one covers a larger region at the same scale.
+    # 127 plus a multiple of the network's step, mostly 8
     search: Annotated[int, Range(191, 1023)] = SEARCH
     penalty: NotNegative = 0.16  # how strongly a change of size and shape is penalised
     window: UnitInterval = 0.40  # influence of the cosine window
@@ -172,6 +173,9 @@ class SiamRPNTracker(Tracker):
     Args:
         settings: the defaults unless given.
         runtime: a network ready to track; loaded as the settings say unless given.
+
+    Raises:
+        SettingsError: the network does not take search images of this size, see `check_search`.
     """
 
     name = "siamrpn"
@@ -184,6 +188,8 @@ class SiamRPNTracker(Tracker):
         self.settings = settings or SiamRPNSettings()
         s = self.settings
         self.runtime = runtime or ProposalRuntime.load(s.weights, s.device, s.precision)
+        network = self.runtime.network
+        check_search(s.search, network.step, network.only_search, network.name)
         self.anchors = self.runtime.anchors(s.search)  # (A, 4)
         self.hann = anchor_window(self.anchors)  # (A,)
 

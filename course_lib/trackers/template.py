@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from course_lib.recipe import Range, Settings
 from course_lib.trackers.base import Tracker, accept_start
 
+FLAT = 1e-6  # range of the similarities up to which there is no peak
+
 
 @dataclass(frozen=True)
 class TemplateSettings(Settings):
@@ -27,7 +29,7 @@ class TemplateState:
 
     Attributes:
         response: (h, w) float32 in [-1, 1], similarity for each position of the template's corner;
-            None after `init`.
+            None after `init`, 0 everywhere if none is more similar than the others.
         region: (4,) the part of the frame searched, x, y, w, h in pixels.
     """
 
@@ -71,7 +73,7 @@ class TemplateMatching(Tracker):
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) at the most similar location, or the last box if the template does not fit into
-        the region."""
+        the region, or if one of the two is without contrast."""
         region = self._region(frame.shape)  # (4,) int
         x, y, w, h = region
         part = _grey(frame[y : y + h, x : x + w])  # (h, w)
@@ -81,9 +83,12 @@ class TemplateMatching(Tracker):
         response = cv2.matchTemplate(part, self.template, cv2.TM_CCOEFF_NORMED)
         # a patch without contrast has no correlation coefficient
         response = np.nan_to_num(response, nan=0.0, posinf=0.0, neginf=0.0)
-        row, column = np.unravel_index(response.argmax(), response.shape)
-        self.corner = np.array([x + column, y + row])
-        self.box = np.concatenate([self.corner + self.offset, self.box[2:]])
+        if self._tells(part, response):
+            row, column = np.unravel_index(response.argmax(), response.shape)
+            self.corner = np.array([x + column, y + row])
+            self.box = np.concatenate([self.corner + self.offset, self.box[2:]])
+        else:
+            response = np.zeros_like(response)
         self.last = TemplateState(response, region.astype(float))
         return self.box.copy()
 
@@ -93,6 +98,13 @@ class TemplateMatching(Tracker):
         corner = np.asarray(centre) - self.box[2:] / 2 - self.offset  # (2,)
         self.corner = np.rint(corner).astype(int)
         self.box = np.concatenate([self.corner + self.offset, self.box[2:]])
+
+    def _tells(self, part: np.ndarray, response: np.ndarray) -> bool:
+        """Whether the response (h, w) to a grey part of the frame says where the target is: for a
+        template without contrast OpenCV's similarity is 1 at every place."""
+        # a response to a single place has no range, but is right
+        peak = response.size == 1 or np.ptp(response) > FLAT
+        return bool(peak and np.ptp(part) and np.ptp(self.template))
 
     def _region(self, shape: tuple[int, ...]) -> np.ndarray:
         """The part of a frame of this shape to search, (4,) int: around the last location, inside

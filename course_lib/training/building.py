@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=64)
-def stride_of(backbone: str, **arguments: Any) -> int:
-    """Pixels of the image per cell of a backbone's map.
+def step_of(backbone: str, **arguments: Any) -> int:
+    """Pixels between the sizes of image that suit a backbone: its `step`.
 
     Args:
         backbone: its name, see `models.backbones`.
@@ -29,7 +29,7 @@ def stride_of(backbone: str, **arguments: Any) -> int:
         SettingsError: there is none of that name.
     """
     with torch.device("meta"):  # neither memory nor random numbers are spent on its weights
-        return make_backbone(backbone, **arguments).stride
+        return make_backbone(backbone, **arguments).step
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from course_lib.data.pairs import TRAINING_SEARCH, Augmentation
 from course_lib.errors import SettingsError
 from course_lib.files import plain_name
-from course_lib.geometry.windows import EXEMPLAR
+from course_lib.geometry.windows import EXEMPLAR, check_search
 from course_lib.lookup import row
 from course_lib.models.alexnet import WIDTHS
 from course_lib.models.backbones import backbone_arguments
@@ -19,7 +19,7 @@ from course_lib.models.margin import MARGIN_LOSSES
 from course_lib.models.networks import NETWORKS, network_arguments, network_class
 from course_lib.models.proposals import LOSSES
 from course_lib.recipe import Count, NotNegative, Positive, Range, Seed, Settings, UnitInterval
-from course_lib.training.building import refusals_in_words, stride_of
+from course_lib.training.building import refusals_in_words, step_of
 from course_lib.training.online_settings import OverlapSettings, PredictorSettings
 from course_lib.training.sources import check_written
 from course_lib.training.stream_settings import StreamSettings
@@ -198,7 +198,7 @@ class TrainSettings(Settings):
                 f"unfreeze is {self.unfreeze}, freeze is {self.freeze}; expected increasing "
                 "fractions, at most one for each frozen stage"
             )
-        if self.freeze and self.map_stride is None:
+        if self.freeze and self.image_step is None:
             raise SettingsError(
                 f"freeze is {self.freeze}; {self.network} has its own backbone, which is trained "
                 "as a whole: expected 0"
@@ -207,16 +207,9 @@ class TrainSettings(Settings):
     def _check_search(self) -> None:
         """Refuse a search image whose centre is not the map's, or that may lose the target."""
         only = network_class(self.network).only_search
-        if only not in (None, self.search):
-            raise SettingsError(f"search is {self.search}; {self.network} only accepts {only}")
+        check_search(self.search, self.image_step or 1, only, self.network)
         self._check_exemplar()
-        stride, beyond = self.map_stride, self.search - EXEMPLAR
-        if stride and only is None and beyond % stride:
-            near = EXEMPLAR + beyond // stride * stride
-            raise SettingsError(
-                f"search is {self.search}; expected {EXEMPLAR} plus a multiple of the stride, "
-                f"{stride}, so that the map's centre is the image's: {near} or {near + stride}"
-            )
+        beyond = self.search - EXEMPLAR
         if self.augmentation.shift >= self.search / 2:
             raise SettingsError(
                 f"augmentation.shift is {self.augmentation.shift}, search is {self.search}; "
@@ -264,9 +257,9 @@ class TrainSettings(Settings):
         return {"network": self.network, "backbone": self.backbone, **either, **only}
 
     @property
-    def map_stride(self) -> int | None:
-        """Pixels of the search image per cell of the network's map; None for a network with its own
-        backbone.
+    def image_step(self) -> int | None:
+        """Pixels between the sizes of search image that suit the backbone; None for a network with
+        its own backbone.
 
         Raises:
             SettingsError: the backbone is unknown, or cannot be built with these settings.
@@ -276,4 +269,4 @@ class TrainSettings(Settings):
             return None
         names = backbone_arguments(self.backbone)
         with refusals_in_words(self):
-            return stride_of(self.backbone, **{n: v for n, v in arguments.items() if n in names})
+            return step_of(self.backbone, **{n: v for n, v in arguments.items() if n in names})

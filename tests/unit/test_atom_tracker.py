@@ -203,6 +203,26 @@ class TestDiMP:
                 classifier=str(tmp_path / "d.safetensors"),
             )
 
+    def test_the_same_weights_with_other_arguments_are_refused(self, atom, backbone, tmp_path):
+        """Dilated, lite0 has the same weights, but other maps in other places."""
+        dilated = network("dimp", backbone, channels=8, blocks=0, dilated=True)
+        for name, kept in (("a", atom), ("d", dilated)):
+            save_weights(kept, tmp_path / f"{name}.safetensors", {})
+        mine, theirs = (
+            OnlineRuntime.load(str(tmp_path / f"{name}.safetensors"), "cpu", "fp32")
+            for name in ("a", "d")
+        )
+        weights = zip(*(r.backbone.state_dict().values() for r in (mine, theirs)), strict=True)
+        assert all(torch.equal(*pair) for pair in weights) and mine.places != theirs.places
+        with pytest.raises(SettingsError, match="other arguments"):
+            make_tracker(
+                "atom",
+                weights=str(tmp_path / "a.safetensors"),
+                classifier=str(tmp_path / "d.safetensors"),
+                device="cpu",
+                precision="fp32",
+            )
+
 
 def test_weights_of_another_kind_are_refused():
     with pytest.raises(Exception, match="does not learn online"):

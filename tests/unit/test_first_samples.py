@@ -95,3 +95,11 @@ def test_dropout_of_channels():
 def test_half_a_pair_of_blurs_is_refused():
     with pytest.raises(SettingsError, match="blurs"):
         SampleSettings(blurs=(1.0, 2.0, 3.0))
+
+
+@pytest.mark.parametrize("blurs", [(0.0, 2.0), (2.0, 0.0)])
+def test_a_blur_of_nothing_is_refused(blurs):
+    """OpenCV would fail for (0, 2), and blur both ways for (2, 0)."""
+    with pytest.raises(SettingsError, match=r"blurs.* is 0.0; expected above 0 … 50"):
+        SampleSettings(blurs=blurs)
+    samples(blurs=tuple(b or 1e-3 for b in blurs))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from course_lib.places import RECIPES
+from course_lib.recipe import load_settings
+from course_lib.trackers.atom import ATOMSettings
 from course_lib.trackers.localise import (
     HARD,
     LOST,
@@ -83,6 +86,14 @@ def test_settings_are_used():
     assert state(peaks, hard_score=0.65)[0] == NORMAL
     assert state(peaks, distractor=0.55)[0] == UNCERTAIN
     assert state(peaks, distractor=0.55, displacement=0.4)[0] == HARD
+
+
+def test_on_vot_a_second_peak_needs_no_least_score():
+    """ATOM's public code asks of it what it asks of the first, above −1 there."""
+    settings = load_settings(ATOMSettings, RECIPES / "atom_vot.yaml").localisation
+    peaks = fine(a=(100.5, 100.5, 0.5), b=(150.5, 100.5, 0.2))
+    assert localise(peaks, SIZE, settings, CENTRE).state == HARD
+    assert localise(peaks, SIZE, LocalisationSettings(), CENTRE).state == NORMAL
 
 
 def test_scores_at_pixels_by_hand():

@@ -177,7 +177,7 @@ class Scripted(Tracker):
             score = 9.0 if near else 0.0
         self.learned = (*self.learned, t)
         self.box = self.box + [1, 0, 0, 0]
-        self.last = SimpleNamespace(score=score)
+        self.last = SimpleNamespace(score=score, response=np.full((2, 2), t))
         return self.box
 
 
@@ -226,6 +226,16 @@ def test_a_grid_smaller_than_asked_is_asked_once_a_frame():
 def test_nothing_is_learned_while_unsure():
     wrapped, _, _ = follow([6, 1, 1, 6, 6], patience=9)
     assert wrapped.tracker.learned == (1, 4, 5)
+
+
+def test_the_map_of_an_unsure_frame_is_that_frame_s():
+    wrapped, _, told = follow([6, 1])
+    assert told[-1][0] == "unsure" and (wrapped.last.inner.response == 2).all()
+    assert wrapped.score_map() is wrapped.last.inner.response
+    # sure again, and found elsewhere
+    for scores, target in (([6, 1, 6], None), ([6, 1], np.array([31.0, 30]))):
+        wrapped, _, told = follow(scores, target)
+        assert told[-1][0] == "sure" and (wrapped.score_map() == len(scores)).all()
 
 
 def test_where_it_is_it_is_believed_from_sure_on():

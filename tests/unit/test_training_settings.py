@@ -20,7 +20,7 @@ from course_lib.training.settings import (
     MarginSettings,
     ProposalSettings,
     TrainSettings,
-    stride_of,
+    step_of,
 )
 from course_lib.training.shaping import unlike
 from course_lib.training.stream_settings import StreamSettings
@@ -233,9 +233,10 @@ SEVERAL = [
     ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "increasing fractions"),
     ({"freeze": 1, "network": "siamconcatrpn"}, "expected 0"),
     ({"freeze": 1, "network": "siambroadcastrpn", "search": 255}, "expected 0"),
-    ({"stride": 4, "search": 241}, "multiple of the stride, 4.*239 or 243"),
-    ({"backbone": "twin-alexnet-9", "search": 247}, "multiple of the stride, 16.*239 or 255"),
-    ({"network": "siamrpn", "search": 243, "stride": 4}, "multiple of the stride, 8"),
+    ({"stride": 4, "search": 241}, "plus a multiple of 4,.*239 or 243"),
+    ({"backbone": "twin-alexnet-9", "search": 247}, "plus a multiple of 16,.*239 or 255"),
+    ({"network": "siamrpn", "search": 243, "stride": 4}, "multiple of 8,.*: 239 or 247"),
+    ({"backbone": "lite0", "search": 263}, "plus a multiple of 16,.*: 255 or 271"),
     ({"network": "siambroadcastrpn"}, "only accepts 255"),
     ({"search": 127}, "no cell would be negative"),
     ({"radius": 80}, "the farthest is 79 pixels"),  # half the diagonal of 112 pixels
@@ -260,6 +261,7 @@ def test_conditions_among_several_settings(values, words):
         {"stride": 4, "search": 243},
         {"backbone": "twin-alexnet-9", "search": 255},
         {"backbone": "ciresnet43", "search": 243},
+        {"backbone": "lite0", "dilated": True, "search": 263},
         {"network": "siambroadcastrpn", "search": 255},
         {"network": "siamconcatrpn", "search": 250},  # it resizes its input
         {"network": "siamfc", "margin": {"ring": 500}},  # not used by it
@@ -287,12 +289,12 @@ def test_shipped_recipes_load(project):
         load_settings(TrainSettings, path)
 
 
-def test_looking_up_a_stride_draws_no_random_numbers():
-    stride_of.cache_clear()
+def test_looking_up_a_step_draws_no_random_numbers():
+    step_of.cache_clear()
     before = torch.random.get_rng_state()
     # SiamDW's tables: CIResNet-43 has stride 4, the twins 8, 9 and 10 those of their columns
     names = ("ciresnet22", "ciresnet43", "twin-alexnet-9", "twin-alexnet-10", "twin-resnet-8")
-    assert [stride_of(name) for name in names] == [8, 4, 16, 4, 16]
+    assert [step_of(name) for name in names] == [8, 4, 16, 4, 16]
     assert torch.equal(torch.random.get_rng_state(), before)
 
 

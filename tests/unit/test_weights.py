@@ -11,8 +11,15 @@ import torch
 
 from course_lib.errors import DataError, MissingDataError
 from course_lib.models.alexnet import AlexNet
+from course_lib.models.concat_broadcast import SiamBroadcastRPN
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.weights import find_weights, load_siamfc, read_card, save_weights
+from course_lib.models.weights import (
+    find_weights,
+    load_network,
+    load_siamfc,
+    read_card,
+    save_weights,
+)
 from course_lib.models.weights_public import load_public_siamfc
 
 SMALL = (8, 16, 16, 16, 8)
@@ -42,6 +49,17 @@ def test_saved_weights_come_back(tmp_path, network):
         a, b = network(images(127), images(255)), again(images(127), images(255))
     assert float((a - b).abs().max()) < 2e-2 * float(a.std()) + 1e-3
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_shared_backbone_is_saved_once_and_comes_back(tmp_path):
+    torch.manual_seed(0)
+    kept, path = SiamBroadcastRPN(shared=True).eval(), tmp_path / "w.safetensors"
+    save_weights(kept, path, {})
+    again = load_network(str(path))
+    assert read_card(path)["shared"] and again.backbone_z is None
+    with torch.no_grad():
+        a, b = (n(images(127), images(255)).logits for n in (kept, again))
+    assert float((a - b).abs().max()) < 2e-2 * float(a.std())
 
 
 def test_shipped_weights_are_small_and_have_cards(project):
