@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from scripted_runs import plain
 
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_sequence, random_spec
@@ -360,7 +359,7 @@ class TestProtocolExplorer:
         assert len(made) == 4  # frames 0, 50, 100, 104; those of spacing 100 are among them
 
 
-def test_a_race_keeps_the_boxes_of_a_tracker_that_changes_its_own_array():
+def test_a_race_keeps_the_boxes_of_a_tracker_that_changes_its_own_array(sequence):
     class InPlace(Tracker):
         def init(self, frame, box):
             self.box = box
@@ -369,8 +368,7 @@ def test_a_race_keeps_the_boxes_of_a_tracker_that_changes_its_own_array():
             self.box[0] += 2
             return self.box
 
-    clip = plain(5)
-    first = clip.boxes[0].copy()
-    lap = run_lap(InPlace(), clip)
-    np.testing.assert_array_equal(lap.boxes, first + np.outer(range(5), [2, 0, 0, 0]))
-    np.testing.assert_array_equal(clip.boxes[0], first)
+    first = sequence.boxes[0].copy()
+    lap = run_lap(InPlace(), sequence)
+    np.testing.assert_array_equal(lap.boxes, first + np.outer(range(8), [2, 0, 0, 0]))
+    np.testing.assert_array_equal(sequence.boxes[0], first)
