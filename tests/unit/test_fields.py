@@ -276,8 +276,8 @@ def test_what_is_not_read_is_refused(network, words):
 @pytest.mark.parametrize(("name", "extent"), [("lite0", (0, 127)), ("convstem", (49, 80))])
 def test_activations_of_every_kind_switch_nothing_off(name, extent):
     network = make_backbone(name)
-    middle = network(torch.zeros(1, 3, 127, 127)).shape[-1] // 2
-    rows, columns = touched(network, 127, middle, middle)
+    cell = network(torch.zeros(1, 3, 127, 127)).shape[-1] // 2
+    rows, columns = touched(network, 127, cell, cell)
     assert (rows.start, rows.stop) == (columns.start, columns.stop) == extent
 
 

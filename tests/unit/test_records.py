@@ -326,12 +326,12 @@ def test_the_folder_of_results_must_be_a_folder(root, benchmark, tmp_path, monke
 
 
 def test_fresh_removes_passes_of_an_earlier_ground_truth_but_not_other_files(root, benchmark):
-    """T = 24 frames give starts 0 to 4; without a box in the first three they are 3, 4, …"""
+    """T = 24 frames give starts 0 to 4; without a box in frames 2 to 4 they are 0 and 1."""
     calm, quick = benchmark
     go(root, benchmark, protocol="tre")
     folder = root / "little" / "stay-put"
     boxes = calm.boxes.copy()
-    boxes[21:] = np.nan  # 21 boxes: only starts 0 and 1
+    boxes[2:5] = np.nan
     other = Benchmark("little", (replace(calm, boxes=boxes), quick))
     changed = folder / "calm.tre-00003.txt"
     changed.write_text("mine")  # somebody changed one of our files: it is now theirs
