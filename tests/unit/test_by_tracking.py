@@ -121,7 +121,7 @@ class Undecoded(Frames):
         raise AssertionError("decoded before it is tracked in")
 
 
-def clip(name: str, seen: range = range(60)) -> Sequence:
+def made(name: str, seen: range = range(60)) -> Sequence:
     """60 frames that nobody has decoded; the target is there in some."""
     boxes = np.full((60, 4), np.nan)
     boxes[list(seen)] = 20.0, 30, 40, 20
@@ -131,15 +131,15 @@ def clip(name: str, seen: range = range(60)) -> Sequence:
 def test_of_many_held_out_videos_some_are_followed_and_none_is_decoded_before(monkeypatch):
     monkeypatch.setattr(by_tracking, "VIDEOS", 5)
     for count, expected in ((2, [0, 1]), (5, [0, 1, 2, 3, 4]), (41, [0, 10, 20, 30, 40])):
-        videos = VideoPairs([clip(str(k)) for k in range(count)])
+        videos = VideoPairs([made(str(k)) for k in range(count)])
         followed = validation_clips(1, Mixture([videos], [1.0]))[1:]
         assert [int(c.name) for c in followed] == expected
         assert [len(c) for c in followed] == [FRAMES] * len(expected)
 
 
 def test_a_target_that_does_not_come_back_in_time_is_not_followed():
-    once = clip("once", range(5, 60, FRAMES))  # frames 5 and 45: the second is beyond the part
-    followed = validation_clips(1, VideoPairs([once, clip("often")]))[1:]
+    once = made("once", range(5, 60, FRAMES))  # frames 5 and 45: the second is beyond the part
+    followed = validation_clips(1, VideoPairs([once, made("often")]))[1:]
     assert [c.name for c in followed] == ["often"]
 
 
