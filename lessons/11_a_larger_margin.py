@@ -716,7 +716,7 @@ show_table(
 #
 # <details><summary>What came of it</summary>
 #
-# In the long runs on a small CIResNet-22, whose means are in {{see distance}}, it is mostly the others that move: with softmax and margin all three cosines are lower than with the logistic loss and none, the target's by the least. A target that has changed its looks cannot be brought to a cosine of 1, but everything else can be pushed away from it. The few steps of this notebook only begin that: pixel by pixel all three may rise together at first. And compare distance with width in the table: where hills move apart and widen by the same factor, the lead stays where it was.
+# In the long runs, whose means are in {{see distance}}, it is mostly the others that move: with softmax and margin all three cosines are lower than with the logistic loss and none, the target's by the least. A target that has changed its looks cannot be brought to a cosine of 1, but everything else can be pushed away from it. The few steps of this notebook only begin that: pixel by pixel all three may rise together at first. And compare distance with width in the table: where hills move apart and widen by the same factor, the lead stays where it was.
 # </details>
 #
 # What each loss works on can be seen directly, without training, as in {{see symptom}}: of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could be taken for it?
@@ -1145,7 +1145,7 @@ frames = sum(len(c) for c in few)
 show_table(rows, f"{len(few)} clips, {frames} frames; EAO over {low} … {high} frames")
 
 # %% [markdown]
-# Clips picked like this say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and several networks of each kind that differ in their random seed. Its networks do not stand on Lite0 but on the small CIResNet-22 of lesson 10, with 4,000 pairs each, and the two SiamRPN++ on AlexNet, with 9,600. The first table is the slides', measured on VOT2019 under the real-time rule, all of its rows, with the same switches of ours beside them; ours is means over the seeds, on VOT-2014 without a clock. The EAO columns are not comparable: VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of the clips' own lengths. The second table has every arm.
+# Clips picked like this say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and several networks of each kind that differ in their random seed. Its networks start where yours did, from Lite0 as ImageNet left it, and saw 11,200 pairs each, from videos and photographs as well; of the two SiamRPN++ only necks and heads were trained. The update and the wider search, each alone, were run with the first seed. The first table is the slides', measured on VOT2019 under the real-time rule, all of its rows, with the same switches of ours beside them; ours is means over the seeds, on VOT-2014 without a clock. The EAO columns are not comparable: VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of the clips' own lengths. The second table has every arm.
 
 # %%
 slides = read_measured(RESULTS / "siammargin_published.json")
@@ -1500,12 +1500,12 @@ plots.show(
 # ## What the figures say
 #
 # * Trained with softmax and margin, targets and look-alikes lie further apart in cosine than with the logistic loss and no margin, {{see distance}} {{evidence apart above}}; some of it is the margin's own, since the same softmax without it separates them less {{evidence apart-softmax above}}.
-# * In widths of the background nothing is shown to have been won: the lead of the maps, {{see distance}} on the right, differs by {{evidence lead open}}. The hills move apart and widen. The difference to SiamFC's plain sums is open too {{evidence lead-siamfc open}}.
-# * Fewer lost targets through softmax and margin: open in failures per clip, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real clips {{evidence margin-real open}}; so is the margin's own part of it {{evidence softmax-generated open}}. The table below says how many clips would decide.
+# * In widths of the background, too, the maps lead by more than those of the logistic loss, {{see distance}} on the right {{evidence lead above}}; whether by more than SiamFC's plain sums is open {{evidence lead-siamfc open}}.
+# * Fewer lost targets through softmax and margin: open in failures per clip, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real clips {{evidence margin-real open}}; so is the margin's own part of it {{evidence softmax-generated open}}. The softmax without a margin loses fewer among generated look-alikes than the logistic loss {{evidence softmax-alone below}}: one interval of that figure's 36, of which chance alone lets about two leave 0 out. The table below says how many clips would decide.
 # * The update: open on the real clips, {{see switches}} {{evidence update-real open}}, as is the wider search {{evidence search-real open}}.
 # * Everything switched on, against the plain cosine: open among generated look-alikes, {{see switches}} {{evidence all-generated open}}, and on the real clips {{evidence all-real open}}. The slides' 28.8 % fewer failures are neither reproduced nor refuted.
-# * SiamMargin against SiamFC on the same pairs, real clips, {{see switches}}: open {{evidence siamfc-real open}}.
-# * Below a proposal head, {{see below}}: the map's peak moves onto the target in every seed, though so few seeds leave the interval wide {{evidence map-repaired open}}; the score's peak {{evidence score-of-map open}} and the failures {{evidence map-failures open}} are not shown to follow.
+# * SiamMargin against SiamFC on the same pairs, real clips: open in failures, {{see switches}} {{evidence siamfc-real open}}, and in AUC of one pass over the 22 real targets, the last table below {{evidence siamfc-auc open}}; so is margin against plain cosine there {{evidence margin-auc open}}. A wider gap in cosines has not made a better tracker that these clips could tell.
+# * Below a proposal head, {{see below}}: with a loss on the map its peak moves onto the target, in both seeds, though two leave the interval wide {{evidence map-repaired open}}. The score's peak does not follow {{evidence score-of-map open}}, nor do the failures {{evidence map-failures open}}; the AUC of one pass is lower {{evidence map-auc below}}, in the last table below. A map that looks right is not what the head above it needed.
 #
 # What would decide what is open? An interval's half width falls as $1/\sqrt n$; turned round, this is how many clips of the kind it would take to tell the changes of {{see switches}} from none, if they are what the means say:
 
@@ -1515,27 +1515,27 @@ show_table(
     "All real clips: the change, and how many such clips an interval that excludes 0 would take",
     first="switch",
 )
-if all("auc_by_clip" in r["plain"] for r in runs):  # one pass, without restarts
 
-    def area(arm):
-        """AUC of an arm by clip, means over its seeds."""
-        found = [r["plain"]["auc_by_clip"] for r in runs if r["arm"] == arm]
-        return {
-            sequence_name: np.mean([one[sequence_name] for one in found])
-            for sequence_name in found[0]
-        }
 
-    plain_arms = {
-        name: (a[0], b[0]) for name, (a, b) in pairs.items() if a[1] == b[1] == "plain"
-    }
-    areas = {}
-    for name, (before, after) in plain_arms.items():
-        one, two = area(before), area(after)
-        areas[name] = {"AUC per clip": str(Interval.of([two[c] - one[c] for c in one]))}
-    show_table(areas, "One pass over all real clips: the change of AUC", first="change")
+def area_change(before, after):
+    """Change of AUC by clip, mean over the seeds that both have."""
+    one, two = (
+        {r["seed"]: r["plain"]["auc_by_clip"] for r in runs if r["arm"] == arm}
+        for arm in (before, after)
+    )
+    both = one.keys() & two.keys()
+    return [np.mean([two[s][name] - one[s][name] for s in both]) for name in one[0]]
+
+
+areas = {
+    name: {"AUC per clip": str(Interval.of(area_change(before[0], after[0])))}
+    for name, (before, after) in pairs.items()
+    if before[1] == after[1] == "plain"
+}
+show_table(areas, "One pass over all real clips: the change of AUC", first="change")
 
 # %% [markdown]
-# VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on a few thousand; their clips are others; and they report no spread. Seeds alone moved the failures of *one* arm on VOT-2014 by as much as the slides' whole effect, as the small dots of {{see ranking}} show.
+# VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on eleven thousand; their clips are others; and they report no spread. Seeds alone moved the failures of *one* arm on VOT-2014 by as much as the slides' whole effect, as the small dots of {{see ranking}} show.
 #
 # ## An open task
 #

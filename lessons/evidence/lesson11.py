@@ -46,6 +46,21 @@ def by_seed(after: str, before: str, read: Callable[[dict[str, Any]], float]) ->
     )
 
 
+def aucs(after: str, before: str) -> Interval:
+    """AUC by clip of one pass over the real targets, one arm's minus another's, means over the
+    seeds that both have."""
+    tables = [
+        {r["seed"]: r["plain"]["auc_by_clip"] for r in runs_of(arm)} for arm in (after, before)
+    ]
+    both = sorted(tables[0].keys() & tables[1].keys())
+    return Interval.of(
+        [
+            np.mean([tables[0][s][name] - tables[1][s][name] for s in both])
+            for name in tables[0][both[0]]
+        ]
+    )
+
+
 def apart(distortion: dict[str, Any]) -> float:
     """Mean cosine of target cells minus that of look-alikes, on generated clips, from the histograms."""
     edges = np.array(read_measured(RESULTS / "siammargin.json")["edges"])
@@ -68,7 +83,13 @@ EVIDENCE = {
     "softmax-generated": partial(
         failures, ("margin", "plain"), ("softmax without margin", "plain"), ("generated",)
     ),
+    "softmax-alone": partial(
+        failures, ("softmax without margin", "plain"), ("cosine", "plain"), ("generated",)
+    ),
     "siamfc-real": partial(failures, ("margin", "plain"), ("siamfc", "plain"), REAL),
+    "siamfc-auc": partial(aucs, "margin", "siamfc"),
+    "margin-auc": partial(aucs, "margin", "cosine"),
+    "map-auc": partial(aucs, "siamrpn++ with map", "siamrpn++"),
     "update-real": partial(failures, ("margin", "update"), ("margin", "plain"), REAL),
     "search-real": partial(failures, ("margin", "search"), ("margin", "plain"), REAL),
     "all-real": partial(failures, ("margin", "all"), ("cosine", "plain"), REAL),

@@ -35,16 +35,16 @@ def answer(settings: TrainSettings, n: int, row: int, column: int):
     """An output for two images that is sure of one cell of n × n and of no other."""
     logits = torch.full((2, n, n), -9.0)
     logits[:, row, column] = 9.0
-    draws = logits.sigmoid()
+    probable = logits.sigmoid()
     if settings.network == "siammargin":
         return CosineMap(logits / 9, torch.tensor(0.4))
     if settings.network == "siamrpn":
         each = logits.flatten(1).repeat(1, 5)  # (2, 5 · n²)
         return Proposals(torch.stack([-each, each], -1), torch.zeros(2, 5 * n * n, 4))
     if settings.network == "dimp":
-        return draws.expand(3, 2, n, n)[:, :, None]
+        return probable.expand(3, 2, n, n)[:, :, None]
     if settings.network == "onestream":
-        return CentreMaps(draws[:, None], torch.full((2, 2, n, n), 0.2), torch.zeros(2, 2, n, n))
+        return CentreMaps(probable[:, None], torch.full((2, 2, n, n), 0.2), torch.zeros(2, 2, n, n))
     return logits
 
 
