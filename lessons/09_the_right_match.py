@@ -1037,7 +1037,7 @@ print(", ".join(f"step {row['step']}: hits {row['hits']:.2f}" for row in rows))
 # %% [markdown]
 # ## What the figures say
 #
-# * **With this budget SiamFC is ahead of every head**, {{see differences}}; of the depth-wise one, whose mean on the real clips is the highest of them, {{evidence siamfc-depthwise above}}. It has no head to learn. That this is why is not shown: its last stage was trained, and the head that *began* as a similarity had no lead, {{evidence similar-upchannel open}}.
+# * **With this budget SiamFC is ahead of every head**, {{see differences}}; of the depth-wise one, whose mean on the real clips is the highest of them, {{evidence siamfc-depthwise above}}. Why is not shown: its last stage was trained, too.
 # * **Among heads without a mask that began at random so few pairs decide nothing in tracking**, {{see differences}}: up-channel minus depth-wise {{evidence upchannel-depthwise open}}, depth-wise minus broadcast {{evidence depthwise-broadcast open}}. As published, with many more pairs, broadcasting reaches SiamRPN ({{see heads}}).
 # * **On pairs a correlation channel by channel chooses better boxes than broadcasting**, left in {{see fit}} {{evidence choice-depthwise-broadcast above}}. There the target is anywhere within 64 pixels, and no window or penalty helps to choose.
 # * **Remark 1 is not borne out for a correlation channel by channel**, right in {{see fit}}: at the right place the depth-wise head's boxes cannot be told from the broadcast head's {{evidence fit-depthwise-broadcast open}}. The up-channel head's are a little behind {{evidence fit-upchannel-broadcast below}}, with eleven times the weights to learn from the same pairs.

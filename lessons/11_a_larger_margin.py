@@ -565,7 +565,7 @@ lines = {
 figure, axes = plots.new_figure(width=6.4, height=3)
 plots.draw_lines(axes[0, 0], lines, certain, xlabel="probability P of the right place")
 axes[0, 0].axhline(16, color=plots.NEUTRAL, linestyle=":")
-axes[0, 0].set(ylabel="least scale s", yscale="log")
+axes[0, 0].set(ylabel="least scale s", yscale="log", ylim=(2.5, 90))
 axes[0, 0].set_title(f"{places} places; dotted: the recipe's scale, 16", fontsize=10)
 listing = "; ".join(
     f"{name}: {np.interp(0.9, certain, line):.1f}" for name, line in lines.items()
@@ -1223,7 +1223,7 @@ for ax, (title, scores) in zip(axes[0], titles, strict=True):
 plots.show(figure, alt=f"EAO in order of rank. {'. '.join(told)}.")
 
 # %% [markdown]
-# {{figure ranking}} VOT's ranking plot, laid on its side. Left, as published: the four rows of the slides under the real-time rule (red), and other trackers on the same clips without a clock, among them SiamRPN++ (lesson 09) and SiamDW (lesson 10) (grey; from their authors' tables and READMEs). The slides' tracker with nothing switched on stands where the public SiamRPN++ stands, at .287; each switch moves it up. Right, ours on the VOT-2014 clips, means as large dots, single seeds as small ones: the seeds of one row are as far apart as the rows.
+# {{figure ranking}} VOT's ranking plot, laid on its side. Left, as published: the four rows of the slides under the real-time rule (red), and other trackers on the same clips without a clock, among them SiamRPN++ (lesson 09) and SiamDW (lesson 10) (grey; from their authors' tables and READMEs). The slides' tracker with nothing switched on stands where the public SiamRPN++ stands, at .287; each switch moves it up. Right, ours on the VOT-2014 clips, means as large dots, single seeds as small ones: the seeds of some rows are as far apart as the rows.
 #
 # So a rank is not yet a finding. What each switch changes, clip by clip and with an interval:
 
@@ -1276,7 +1276,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure switches}} The change in the number of failures per clip, mean over the seeds, with its 95 % interval over the clips; red if the interval excludes 0, left of the line if there are fewer. A change may be large and its interval larger: nearly all failures are in a few clips.
+# {{figure switches}} The change in the number of failures per clip, mean over the seeds, with its 95 % interval over the clips; red if the interval excludes 0, left of the line if there are fewer. A change may be large and its interval larger: nearly all failures are in a few clips. And of 36 intervals chance alone lets about two leave 0 out.
 #
 # Where do the failures on the real clips come from? Clip by clip, as means over the seeds:
 
@@ -1497,26 +1497,10 @@ plots.show(
 # %% [markdown]
 # {{figure below}} Left, in how many of the moments of all generated clips the peak is on the target: of the map, and of the score. Right, failures. Dots are seeds. The slides' observation is in the first column: the map of a head that was trained on its scores alone need not peak where the score does. The loss on the map changes the map; whether it changes the score is what the next columns are for.
 #
-# ## What the figures say
-#
-# * Trained with softmax and margin, targets and look-alikes lie further apart in cosine than with the logistic loss and no margin, {{see distance}} {{evidence apart above}}; some of it is the margin's own, since the same softmax without it separates them less {{evidence apart-softmax above}}.
-# * In widths of the background, too, the maps lead by more than those of the logistic loss, {{see distance}} on the right {{evidence lead above}}; whether by more than SiamFC's plain sums is open {{evidence lead-siamfc open}}.
-# * Fewer lost targets through softmax and margin: open in failures per clip, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real clips {{evidence margin-real open}}; so is the margin's own part of it {{evidence softmax-generated open}}. The softmax without a margin loses fewer among generated look-alikes than the logistic loss {{evidence softmax-alone below}}: one interval of that figure's 36, of which chance alone lets about two leave 0 out. The table below says how many clips would decide.
-# * The update: open on the real clips, {{see switches}} {{evidence update-real open}}, as is the wider search {{evidence search-real open}}.
-# * Everything switched on, against the plain cosine: open among generated look-alikes, {{see switches}} {{evidence all-generated open}}, and on the real clips {{evidence all-real open}}. The slides' 28.8 % fewer failures are neither reproduced nor refuted.
-# * SiamMargin against SiamFC on the same pairs, real clips: open in failures, {{see switches}} {{evidence siamfc-real open}}, and in AUC of one pass over the 22 real targets, the last table below {{evidence siamfc-auc open}}; so is margin against plain cosine there {{evidence margin-auc open}}. A wider gap in cosines has not made a better tracker that these clips could tell.
-# * Below a proposal head, {{see below}}: with a loss on the map its peak moves onto the target, in both seeds, though two leave the interval wide {{evidence map-repaired open}}. The score's peak does not follow {{evidence score-of-map open}}, nor do the failures {{evidence map-failures open}}; the AUC of one pass is lower {{evidence map-auc below}}, in the last table below. A map that looks right is not what the head above it needed.
-#
-# What would decide what is open? An interval's half width falls as $1/\sqrt n$; turned round, this is how many clips of the kind it would take to tell the changes of {{see switches}} from none, if they are what the means say:
+# And one pass over all 22 real targets, without restarts: what does each change of training do to the AUC?
+
 
 # %%
-show_table(
-    decided,
-    "All real clips: the change, and how many such clips an interval that excludes 0 would take",
-    first="switch",
-)
-
-
 def area_change(before, after):
     """Change of AUC by clip, mean over the seeds that both have."""
     one, two = (
@@ -1533,6 +1517,26 @@ areas = {
     if before[1] == after[1] == "plain"
 }
 show_table(areas, "One pass over all real clips: the change of AUC", first="change")
+
+# %% [markdown]
+# ## What the figures say
+#
+# * Trained with softmax and margin, targets and look-alikes lie further apart in cosine than with the logistic loss and no margin, {{see distance}} {{evidence apart above}}; some of it is the margin's own, since the same softmax without it separates them less {{evidence apart-softmax above}}.
+# * In widths of the background, too, the maps lead by more than those of the logistic loss, {{see distance}} on the right {{evidence lead above}}; whether by more than SiamFC's plain sums is open {{evidence lead-siamfc open}}.
+# * Fewer lost targets through softmax and margin: open in failures per clip, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real clips {{evidence margin-real open}}; so is the margin's own part of it {{evidence softmax-generated open}}. The softmax without a margin loses fewer among generated look-alikes than the logistic loss {{evidence softmax-alone below}}, and more on the real clips {{evidence softmax-alone-real above}}: what holds among the one need not hold among the other.
+# * The update: open on the real clips, {{see switches}} {{evidence update-real open}}, as is the wider search {{evidence search-real open}}.
+# * Everything switched on, against the plain cosine: open among generated look-alikes, {{see switches}} {{evidence all-generated open}}, and on the real clips {{evidence all-real open}}. The slides' 28.8 % fewer failures are neither reproduced nor refuted.
+# * SiamMargin against SiamFC on the same pairs, {{see switches}}: fewer failures among generated look-alikes {{evidence siamfc-generated below}}; on the real clips open {{evidence siamfc-real open}}, as is the AUC of one pass, in the table above {{evidence siamfc-auc open}}, also against the plain cosine {{evidence margin-auc open}}. A wider gap in cosines has not made a better tracker that these clips could tell.
+# * Below a proposal head, {{see below}}: with a loss on the map its peak moves onto the target, in both seeds, though two leave the interval wide {{evidence map-repaired open}}. The score's peak does not follow {{evidence score-of-map open}}, nor do the failures {{evidence map-failures open}}; the AUC of one pass is lower, in the table above {{evidence map-auc below}}.
+#
+# What would decide what is open? An interval's half width falls as $1/\sqrt n$; turned round, this is how many clips of the kind it would take to tell the changes of {{see switches}} from none, if they are what the means say:
+
+# %%
+show_table(
+    decided,
+    "All real clips: the change, and how many such clips an interval that excludes 0 would take",
+    first="switch",
+)
 
 # %% [markdown]
 # VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on eleven thousand; their clips are others; and they report no spread. Seeds alone moved the failures of *one* arm on VOT-2014 by as much as the slides' whole effect, as the small dots of {{see ranking}} show.

@@ -86,6 +86,12 @@ EVIDENCE = {
     "softmax-alone": partial(
         failures, ("softmax without margin", "plain"), ("cosine", "plain"), ("generated",)
     ),
+    "softmax-alone-real": partial(
+        failures, ("softmax without margin", "plain"), ("cosine", "plain"), REAL
+    ),
+    "siamfc-generated": partial(
+        failures, ("margin", "plain"), ("siamfc", "plain"), ("generated",)
+    ),
     "siamfc-real": partial(failures, ("margin", "plain"), ("siamfc", "plain"), REAL),
     "siamfc-auc": partial(aucs, "margin", "siamfc"),
     "margin-auc": partial(aucs, "margin", "cosine"),
