@@ -51,7 +51,7 @@ from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.evaluation.tables import markdown_table
 from course_lib.files import json_lines, read_json, write_whole
 from course_lib.places import RECIPES, RUNS
-from course_lib.trackers import ALL_NAMES, system, tracker_class
+from course_lib.trackers import RANKED, system, tracker_class
 
 BENCHMARK, KEPT = "otb+vot2014", RUNS / "leaderboard"
 PUBLISHED = {"ope": "OTB-2015 AUC", "vot": "VOT-2018 EAO"}  # what a protocol is compared with
@@ -71,7 +71,7 @@ def row(name: str) -> TrackerSpec:
     return TrackerSpec(own.tracker, settings, str(recipe) if recipe.is_file() else None, name)
 
 
-ROWS = {name: row(name) for name in ALL_NAMES if name != "random-walk"}
+ROWS = {name: row(name) for name in RANKED}
 
 
 def measure(labels: Items[str], benchmark: Benchmark, protocols: Items[str]) -> None:

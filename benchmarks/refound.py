@@ -7,7 +7,7 @@ Each tracker with and without, clip by clip: those of generated-v1 whose target 
 and random ones like them. AUC over all frames, and over those after the target was first out of
 sight ("after"); "again" is the fraction of clips whose target is followed in the last ten frames.
 Differences with 95 % intervals over clips. Frames per second are of all in turns, on one clip with
-an occlusion. `recipes/redetection_*.yaml` says what `--choose` chose.
+an occlusion. `recipes/redetection_*.yaml` says what `--choose` chose, and on which weights.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ TRIED: dict[str, tuple[Items[float], Items[float]]] = {
     "kcf": ((0.25, 0.3), (0.3, 0.33, 0.4)),
     "siamfc": ((1.0, 2.0), (3.0, 5.0)),
     "siamrpn": ((0.8, 0.9), (0.95, 0.98)),
+    "siamrpnpp": ((0.9, 0.95), (0.99,)),
+    "siammargin": ((0.45, 0.55), (0.6, 0.7)),
 }
 
 
@@ -166,7 +168,7 @@ def choose(names: Items[str], count: int) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     options = options_of(__doc__)
-    options.add_argument("--trackers", nargs="+", default=TRACKERS, choices=TRACKERS)
+    options.add_argument("--trackers", nargs="+", default=TRACKERS, choices=TRIED)
     options.add_argument("--clips", type=int, default=24, help="random clips (default: 24)")
     options.add_argument("--choose", action="store_true", help="try thresholds on other clips")
     return options

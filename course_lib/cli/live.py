@@ -25,7 +25,7 @@ from course_lib.cli.window import Window, check_display, select_box
 from course_lib.data.camera import Camera
 from course_lib.data.video import TimedFrame
 from course_lib.errors import CourseError, SettingsError
-from course_lib.evaluation.live import LiveSession
+from course_lib.evaluation.live import LiveSession, thresholds_of
 from course_lib.evaluation.recording import COLUMNS, csv_row
 from course_lib.evaluation.video import VideoWriter, annotate_targets
 from course_lib.files import whole_file
@@ -56,7 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Track until the user ends it, the camera does, or so many frames have passed."""
     box = _checked(arguments)
-    _make(arguments)  # wrong settings are reported before the camera starts
+    tracker = _make(arguments)  # wrong settings are reported before the camera starts
+    if thresholds_of(tracker) is None:
+        print(
+            f"live: no threshold says whether {tracker.name} is sure with these weights; it shows "
+            "its box alone",
+            file=sys.stderr,
+        )
     out = arguments.out
     if out is not None:
         check_outputs("live", out.with_suffix(".json"), [out, out.with_suffix(".csv")], [])

@@ -16,7 +16,9 @@ from course_lib.recipe import load_settings
 from course_lib.trackers import ALL_NAMES, make_tracker
 from course_lib.trackers.base import Tracker, confidence_of
 from course_lib.trackers.redetection import (
+    Redetection,
     RedetectionSettings,
+    recipe_for,
     redetection_recipe,
     with_redetection,
 )
@@ -42,10 +44,12 @@ def make_live(name: str) -> Tracker:
     return with_redetection(plain) if name.endswith(FINDS_AGAIN) else plain
 
 
-def thresholds_of(name: str) -> RedetectionSettings | None:
-    """From which confidence a tracker is sure, and after how many frames unsure it is lost; None if
-    nobody has measured it."""
-    recipe = redetection_recipe(name.removesuffix(FINDS_AGAIN))
+def thresholds_of(tracker: Tracker) -> RedetectionSettings | None:
+    """From which confidence a tracker with its weights is sure, and after how many frames unsure it
+    is lost; None if nobody has chosen it."""
+    if isinstance(tracker, Redetection):
+        return tracker.settings
+    recipe = recipe_for(tracker)
     return None if recipe is None else load_settings(RedetectionSettings, recipe)
 
 
@@ -151,7 +155,7 @@ class LiveSession:
         began = time.perf_counter()
         tracker.init(self.frame, box.copy())
         seconds = time.perf_counter() - began
-        self.followed[target] = Followed(tracker, thresholds_of(tracker.name))
+        self.followed[target] = Followed(tracker, thresholds_of(tracker))
         self._note(target, name, box)
         return self._say(target, Answer(tracker.name, box, np.nan, "sure", seconds, drawn=True))
 

@@ -2,8 +2,8 @@
 size (A. Carlier, 2019).
 
 Both put SSD's default boxes on several maps. Parameters and boxes: 64.21 M and 8,732
-(SiamConcatRPN), 6.79 M and 7,680 (SiamBroadcastRPN). Their small siblings are heads on an AlexNet,
-see `models.heads`.
+(SiamConcatRPN), 6.79 M and 7,680 (SiamBroadcastRPN). Their small siblings, of which the course has
+weights, are heads on EfficientNet-Lite0, see `models.heads`.
 """
 
 from __future__ import annotations

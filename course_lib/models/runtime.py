@@ -8,6 +8,7 @@ can absorb it (Jacob et al., 2018).
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -33,11 +34,13 @@ class Runtime:
         placement: where it runs, and in what precision.
 
     Attributes:
+        weights: the file that the network was read from; None for one made otherwise.
         outputs: what the networks that it takes answer with.
         lacks: what another network does not do, in words.
         wanted: which networks it takes, in words.
     """
 
+    weights: Path | None = None
     outputs: ClassVar[tuple[str, ...]]
     lacks: ClassVar[str]
     wanted: ClassVar[str]
@@ -157,4 +160,6 @@ def _loaded(
             f"weights {weights!r} belong to a {network.about['network']}, which {kind.lacks}; give "
             f"the weights of {kind.wanted}"
         )
-    return kind(network, choose_placement(device, precision))
+    runtime = kind(network, choose_placement(device, precision))
+    runtime.weights = Path(stamp[0]).resolve()
+    return runtime

@@ -1,8 +1,8 @@
 """SiamRPN++ (Li et al., 2019): depth-wise heads on three layers, their outputs added with learned
 weights.
 
-At the paper's size its backbone is a ResNet-50 with little padding, 53.95 M parameters in all. Its
-small sibling uses the last three layers of an AlexNet.
+At the paper's size its backbone is a ResNet-50 with little padding, 53.95 M parameters in all. The
+weights that come with the course are of a small sibling on EfficientNet-Lite0.
 """
 
 from __future__ import annotations

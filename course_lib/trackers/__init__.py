@@ -65,6 +65,7 @@ SYSTEMS = {
     "dimp": System("atom", settings={"classifier": "dimp-lite0"}),
 }
 ALL_NAMES = (*TRACKERS, *SYSTEMS)
+RANKED = tuple(name for name in ALL_NAMES if name != "random-walk")  # on the leaderboard
 
 
 def system(name: str) -> System:

@@ -21,8 +21,9 @@ from numpy.typing import ArrayLike
 
 from course_lib.errors import SettingsError
 from course_lib.geometry.frame import as_frame
-from course_lib.places import RECIPES
+from course_lib.places import RECIPES, WEIGHTS
 from course_lib.recipe import Count, Positive, Settings, load_settings
+from course_lib.trackers import ALL_NAMES, system
 from course_lib.trackers.base import Tracker, accept_start, confidence_of
 
 Surety = Literal["sure", "unsure", "lost"]
@@ -30,8 +31,9 @@ Surety = Literal["sure", "unsure", "lost"]
 
 @dataclass(frozen=True)
 class RedetectionSettings(Settings):
-    """Settings of Redetection. The two thresholds are in the tracker's own units of confidence, so
-    they have no defaults: `recipes/redetection_*.yaml` holds those of the course's trackers."""
+    """Settings of Redetection. The two thresholds are in the tracker's own units of confidence,
+    which differ from one set of weights to another, so they have no defaults:
+    `recipes/redetection_*.yaml` holds those of some of the course's trackers."""
 
     sure: float  # confidence from which the tracker is believed where it is
     found: float  # confidence from which it is believed at another place, at least `sure`
@@ -40,6 +42,7 @@ class RedetectionSettings(Settings):
     spacing: Positive = 0.75  # from one place of the grid to the next, in sides of the box
     places: Count = 16  # of the grid, asked in each frame while lost
     absent: bool = False  # whether a lost target is reported as absent, a row of NaN
+    weights: str = ""  # of the course, that the thresholds were chosen on; "" without a network
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -179,13 +182,35 @@ class Redetection(Tracker):
 
 
 def redetection_recipe(name: str) -> Path | None:
-    """The file of the thresholds for the tracker called `name`, or None."""
+    """The file of the thresholds that were chosen for the tracker or system called `name`, or
+    None."""
     recipe = RECIPES / f"redetection_{name}.yaml"
     return recipe if recipe.is_file() else None
 
 
+def recipe_for(tracker: Tracker) -> Path | None:
+    """The file of the thresholds that were chosen for this tracker with these weights, or None.
+
+    One kind of tracker may run with many networks, and a response of 5 is low for one of them and
+    out of reach for another. So thresholds count for the weights they were chosen on and no others.
+    """
+    file = _weights_file(tracker)
+    for name in ALL_NAMES:
+        recipe = redetection_recipe(name) if system(name).tracker == tracker.name else None
+        if recipe is not None:
+            weights = load_settings(RedetectionSettings, recipe).weights
+            if not weights or file == (WEIGHTS / f"{weights}.safetensors").resolve():
+                return recipe
+    return None
+
+
+def _weights_file(tracker: Tracker) -> Path | None:
+    """The file of a tracker's network; None without one, or if it was read from no file."""
+    return getattr(getattr(tracker, "runtime", None), "weights", None)
+
+
 def with_redetection(tracker: Tracker, **overrides: Any) -> Redetection:
-    """A tracker with re-detection, its thresholds from `recipes/redetection_<name>.yaml`.
+    """A tracker with re-detection, its thresholds from the recipe for it and its weights.
 
     Args:
         tracker: of the course, not initialised.
@@ -197,11 +222,13 @@ def with_redetection(tracker: Tracker, **overrides: Any) -> Redetection:
     """
     if type(tracker).believe is Tracker.believe:
         tracker.believe(np.zeros(2), np.ones(2))  # says so
-    recipe = redetection_recipe(tracker.name)
+    recipe = recipe_for(tracker)
     if recipe is None and not {"sure", "found"} <= overrides.keys():
+        weights = _weights_file(tracker)
         raise SettingsError(
-            f"there is no recipe redetection_{tracker.name}.yaml, and the thresholds sure and found are in units of "
-            f"{tracker.name}'s own confidence; give both, as in with_redetection(tracker, sure=8, "
-            "found=10)"
+            f"there is no recipe redetection_*.yaml for {tracker.name}"
+            + f" with the weights {weights}" * (weights is not None)
+            + ", and the thresholds sure and found are in units of its own confidence; give both, "
+            "as in with_redetection(tracker, sure=8, found=10)"
         )
     return Redetection(tracker, load_settings(RedetectionSettings, recipe, overrides))

@@ -19,6 +19,7 @@ from course_lib.errors import CourseError, DataError, SettingsError
 from course_lib.files import plain_name, read_json, write_whole
 from course_lib.places import PROJECT, RECIPES
 from course_lib.recipe import Positive, Settings, load_settings, parse_overrides, read_yaml
+from course_lib.trackers import RANKED, make_tracker
 from course_lib.training.budget import STOPPED
 from course_lib.training.settings import TrainSettings
 from course_lib.training.shaping import unlike
@@ -65,7 +66,7 @@ class LongRun(Settings):
 
     def due(self) -> str:
         """Why the run is due; "" if all its files exist, made on the declared hardware and with the
-        present recipe."""
+        present recipe, and a leaderboard has every tracker that this machine can make."""
         lacks = (why for name in self.leaves if (why := self._lack(PROJECT / name)))
         return next(lacks, "") or self._outdated()
 
@@ -113,6 +114,8 @@ class LongRun(Settings):
         where = str(content.get("hardware") or inner.get("hardware"))
         if self.machine == "gpu" and "no GPU used" in where:
             return f"{path.name} was not made on a GPU"
+        if unmeasured := _unmeasured(content):
+            return f"{path.name} lacks {', '.join(unmeasured)}"
         changed = self._recipe_changes(content)
         return f"{path.name} is from an earlier recipe: {', '.join(changed[:3])}" if changed else ""
 
@@ -125,6 +128,24 @@ class LongRun(Settings):
 
 def _inside(name: str) -> bool:
     return (PROJECT / name).resolve().is_relative_to(PROJECT.resolve())
+
+
+def _unmeasured(content: dict[str, Any]) -> list[str]:
+    """The trackers that a leaderboard lacks, in whole or in part, and that can be made here; others
+    need files that the course does not ship. None of any other content."""
+    partly = content.get("not_measured")
+    if not isinstance(partly, dict):
+        return []
+    there = content.get("trackers", {})
+    return [n for n in RANKED if (n in partly or n not in there) and _can_be_made(n)]
+
+
+def _can_be_made(name: str) -> bool:
+    try:
+        make_tracker(name)
+    except CourseError:
+        return False
+    return True
 
 
 def trained_by(words: list[str]) -> TrainSettings | None:

@@ -32,14 +32,14 @@ class ScoreBand {
       : `<line class="tc-threshold" x1="${BAND.left}" x2="${BAND.right}" y1="${y(now.threshold)}" y2="${y(now.threshold)}"/>`;
     return shade("unsure", 0.12) + shade("lost", 0.34) + level + line +
       `<line class="tc-axis" x1="${BAND.left}" x2="${BAND.right}" y1="${top + BAND.height - 4}" y2="${top + BAND.height - 4}"/>` +
-      `<text x="0" y="${top + 20}">${this.number}: ${now.tracker}</text><text x="0" y="${top + 38}">${figure(now.score ?? NaN)} ${now.surety}</text>`;
+      `<text x="0" y="${top + 20}">${this.number}: ${now.tracker}</text><text x="0" y="${top + 38}">${figure(now.score ?? NaN)} ${now.surety || "no threshold"}</text>`;
   }
 }
 
 /** All bands as one SVG; its sentence is for readers who cannot see it. */
 function bandsSvg(bands) {
   const height = BAND.height * bands.length;
-  const said = bands.map((band) => `target ${band.number} ${band.answers.at(-1).surety}`).join(", ");
+  const said = bands.map((band) => `target ${band.number} ${band.answers.at(-1).surety || "without a threshold"}`).join(", ");
   return `<svg class="tc-chart" viewBox="0 0 ${BAND.W} ${height}" role="img" aria-label="Score of each tracker over the last frames: ${said}">` +
     bands.map((band, k) => band.svg(k * BAND.height)).join("") + "</svg>";
 }

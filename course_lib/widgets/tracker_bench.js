@@ -311,7 +311,7 @@ function render({ model, el }) {
     ticks = [...ticks, performance.now()].slice(-20);
     const rate = ticks.length > 2 ? ` · ${((1000 * (ticks.length - 1)) / (ticks.at(-1) - ticks[0])).toFixed(0)} frames/s` : "";
     const each = answer.targets.map((one) => `target ${one.target}, ${one.tracker}: ` +
-      (one.drawn ? "box drawn" : `score ${figure(one.score ?? NaN)}${one.surety && `, ${one.surety}`}, ${one.ms.toFixed(0)} ms`));
+      (one.drawn ? "box drawn" : `score ${figure(one.score ?? NaN)}, ${one.surety || "no threshold says whether it is sure"}, ${one.ms.toFixed(0)} ms`));
     readout.textContent = [`frame ${answer.frame}`, ...each].join(" · ") + rate;
     for (const one of answer.targets) { // read aloud when it changes, not in every frame
       const was = before.get(one.target)?.surety;

@@ -16,7 +16,7 @@ from course_lib.data.camera import Camera
 from course_lib.data.jpegs import jpeg_of
 from course_lib.data.video import TimedFrame, find_frames, timed
 from course_lib.errors import CourseError, DataError, SettingsError
-from course_lib.evaluation.live import LiveSession, live_names, make_live, repeat, thresholds_of
+from course_lib.evaluation.live import LiveSession, live_names, make_live, repeat
 from course_lib.evaluation.recording import Recording
 from course_lib.lookup import row
 from course_lib.trackers.base import Tracker
@@ -185,9 +185,9 @@ class TrackerBench(ImageWidget):
         map, (h, w) uint8; last the frame itself, if the page does not have it."""
         targets, parts = [], []
         for target, answer in self.session.answers.items():
-            values = self.session.followed[target].tracker.score_map()  # (h, w) or None
+            followed = self.session.followed[target]
+            values = followed.tracker.score_map()  # (h, w) or None
             small = np.zeros((0, 0), np.uint8) if values is None else small_map(values)
-            thresholds = thresholds_of(answer.tracker)
             parts.append(small.tobytes())
             targets.append(
                 {
@@ -196,7 +196,7 @@ class TrackerBench(ImageWidget):
                     "box": _known(answer.box),
                     "score": _known(answer.score),
                     "surety": answer.surety,
-                    "threshold": thresholds.sure if thresholds else None,
+                    "threshold": followed.thresholds.sure if followed.thresholds else None,
                     "ms": 1000 * answer.seconds,
                     "drawn": answer.drawn,
                     "shape": list(small.shape) if small.size else None,

@@ -160,12 +160,15 @@ class TestSurety:
         ]
 
     def test_without_thresholds_there_is_only_the_score(self):
-        assert thresholds_of("siammargin") is None and thresholds_of("nonsense") is None
+        assert thresholds_of(make_live("stay-put")) is thresholds_of(Scripted()) is None
         session = session_with((0, 1, "stay-put"), frames=2)
         assert session.answers[1].surety == "" and np.isnan(session.answers[1].score)
 
     def test_those_of_the_recipes(self):
-        assert thresholds_of("kcf").sure == 0.25 == thresholds_of("kcf-redetection").sure
+        for name in ("kcf", "kcf-redetection"):
+            assert thresholds_of(make_live(name)).sure == 0.25
+        assert thresholds_of(make_live("siamfc")).sure == 1
+        assert thresholds_of(make_live("ciresnet22")) is None  # the same tracker, another network
         names = live_names()
         assert set(ALL_NAMES) < set(names) and len(names) == len(set(names))
         assert {"kcf-redetection", "siamfc-redetection"} <= set(names)

@@ -84,6 +84,13 @@ class TestLive:
         assert screen.shown[0].shape == (90, 160, 3)
         assert "ncc on 12 frames of camera 0" in capsys.readouterr().out
 
+    def test_a_tracker_that_cannot_be_unsure_says_so_once(self, screen, capsys):
+        words = "no threshold says whether siamfc is sure with these weights"
+        command = ["live", *BOX, "--frames", "2", "--tracker"]
+        assert main([*command, "ciresnet22"]) == 0
+        assert capsys.readouterr().err.count(words) == 1
+        assert main([*command, "ncc"]) == 0 and not capsys.readouterr().err
+
     def test_colours_on_the_screen_are_blue_first(self, screen):
         assert main(["live", *BOX, "--tracker", "ncc", "--frames", "1"]) == 0
         inside = screen.shown[0][24:40, 24:40].astype(int)

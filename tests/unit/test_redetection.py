@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,17 +13,20 @@ from course_lib.data.generated import make_sequence, random_spec
 from course_lib.errors import CourseError, SettingsError
 from course_lib.evaluation.otb import track
 from course_lib.geometry.boxes import iou
-from course_lib.places import RECIPES
-from course_lib.trackers import TRACKER_NAMES, make_tracker, tracker_class
+from course_lib.models.runtime import SiamFCRuntime
+from course_lib.places import RECIPES, WEIGHTS
+from course_lib.trackers import TRACKER_NAMES, make_tracker, system, tracker_class
 from course_lib.trackers.base import Tracker, confidence_of
 from course_lib.trackers.redetection import (
     Redetection,
     RedetectionSettings,
     grid,
     inside,
+    recipe_for,
     ring,
     with_redetection,
 )
+from course_lib.trackers.siamfc import SiamFCTracker
 
 FRAME = np.zeros((60, 80, 3), np.uint8)
 BOX = np.array([35.0, 25, 10, 10])
@@ -320,14 +324,44 @@ def test_two_runs_are_equal(sequence):
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("redetection_*.yaml")), ids=lambda p: p.stem)
 def test_a_recipe_is_for_a_tracker_that_can_be_asked(path):
     name = path.stem.removeprefix("redetection_")
+    own = system(name).tracker
     wrapped = with_redetection(make_tracker(name), places=3)
-    assert name in MOVABLE and wrapped.name == f"{name}-redetection"
+    assert own in MOVABLE and wrapped.name == f"{own}-redetection"
     assert wrapped.settings.places == 3 and wrapped.settings.sure <= wrapped.settings.found
+    assert wrapped.settings.weights == getattr(wrapped.tracker.settings, "weights", "")
+
+
+OTHERS = ["ciresnet22", "siamfc-lite0", "siamconcatrpn", "siambroadcastrpn"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_weights_have_other_units(name):
+    """A tracker of the same class does not get the thresholds of another network."""
+    other = make_tracker(name)
+    assert recipe_for(other) is None
+    with pytest.raises(SettingsError, match=f"with the weights .*{other.settings.weights}.*give b"):
+        with_redetection(other)
+    settings = with_redetection(other, sure=1.5, found=1.8).settings
+    assert (settings.sure, settings.found, settings.weights) == (1.5, 1.8, "")
+
+
+def test_the_weights_are_known_by_their_file(tmp_path):
+    """Other settings do not matter, another file of the same name does, nor is a network trusted
+    that comes from no file."""
+    five = make_tracker("siamfc-5s", weights=str(WEIGHTS / "siamfc.safetensors"))
+    assert recipe_for(five) == RECIPES / "redetection_siamfc.yaml"
+    for end in (".safetensors", ".json"):
+        shutil.copy(WEIGHTS / f"siamfc{end}", tmp_path)
+    assert recipe_for(make_tracker("siamfc", weights=str(tmp_path / "siamfc.safetensors"))) is None
+    made = SiamFCRuntime(five.runtime.network, five.runtime.placement)
+    assert recipe_for(SiamFCTracker(runtime=made)) is None
 
 
 def test_without_a_recipe_both_thresholds_are_needed():
     inner = Scripted([0])
-    with pytest.raises(SettingsError, match="no recipe redetection_scripted.yaml.*sure and found"):
+    with pytest.raises(
+        SettingsError, match=r"no recipe redetection_\*\.yaml for scripted, .*give both"
+    ):
         with_redetection(inner, sure=3)
     assert with_redetection(inner, sure=3, found=4).settings.found == 4
 

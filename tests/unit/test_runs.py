@@ -291,6 +291,27 @@ class TestDone:
         (tmp_path / "a.json").write_text(json.dumps({"measured": measured}))
         assert not project_of("a", "", machine="gpu").due()
 
+    def test_a_leaderboard_is_due_while_it_lacks_trackers(self, project_of, tmp_path, monkeypatch):
+        """Those that it has in part or does not know count, those that cannot be made here do
+        not."""
+
+        def make(name):
+            if name == "needs-files":
+                raise CourseError("no model files")
+
+        monkeypatch.setattr(runs_module, "RANKED", ("whole", "part", "needs-files", "new"))
+        monkeypatch.setattr(runs_module, "make_tracker", make)
+        run, table = project_of("a", ""), {"trackers": {"whole": {}, "part": {}}}
+        run = replace(run, leaves=("a.json",))
+        told = {"part": ["fps"], "needs-files": ["ope"]}
+        (tmp_path / "a.json").write_text(json.dumps(table | {"not_measured": told}))
+        assert run.due() == "a.json lacks part, new"
+        monkeypatch.setattr(runs_module, "RANKED", ("whole", "needs-files"))
+        assert not run.due()
+        (tmp_path / "a.json").write_text(json.dumps(table))  # some other table
+        monkeypatch.setattr(runs_module, "RANKED", ("whole", "new"))
+        assert not run.due()
+
     def test_other_runs_remember_their_recipe(self, project_of, tmp_path):
         (tmp_path / "s.yaml").write_text("steps: 3\n")
         run = replace(project_of("a", write("a")), command="a.py s.yaml --more")

@@ -275,6 +275,21 @@ def test_keys_draw_and_track_and_go_no_further(tmp_path):
     assert said[5] == [["look", False, None], ["step", False, drawn], *[["step", True, None]] * 3]
 
 
+def test_without_a_threshold_it_says_so(tmp_path):
+    page = PAGE.replace('surety: "sure", threshold: 0.25', 'surety: "", threshold: null')
+    page = page.replace("length > 2;", "length > 99;")  # it does not come to the end
+    said = run_js(
+        tmp_path,
+        TrackerBench._esm.replace("export default { render };", "")
+        + page.replace("LATENESS", "50").replace("drawn: true", "drawn: false")
+        + "press(canvas, 'ArrowUp'); press(canvas, 'Enter'); await rest(3); press(canvas, 'Enter');",
+        "[made.filter((n) => n.tag === 'p').map((n) => n.textContent).join(), bandsSvg("
+        "[Object.assign(new ScoreBand(1, 'red'), { answers: answers.step.targets })])]",
+    )
+    assert "target 1, kcf: score" in said[0] and "no threshold says whether it is sure" in said[0]
+    assert "target 1 without a threshold" in said[1] and "no threshold</text>" in said[1]
+
+
 def test_a_kernel_that_is_busy_is_waited_for_in_words(tmp_path):
     """In front ends whose kernels answer widgets only between two cells."""
     said = run_js(
