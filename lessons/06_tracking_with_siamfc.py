@@ -802,7 +802,7 @@ print(f"AUC on the {len(shared)} OTB sequences among the real targets:")
 print(f"boxes published by SiamFC's authors {authors:.3f}, the course's {np.mean(shared):.3f}")
 
 # %% [markdown]
-# Our own accuracy and EAO on VOT-2014 stand below the published table and not in the plot: other and fewer sequences, so neither number says which tracker is the better one.
+# Our own accuracy and EAO on VOT-2014 stand below the published table and not in the plot: they are other sequences, and only eight, so neither number says which tracker is the better one.
 #
 # The paper's network was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on a few videos and a few hundred photographs, on a CPU, with fewer channels (its card has the numbers). The tracker around it is the same. The two numbers in the last line say how they compare on the 14 sequences that both were run on; 14 sequences leave an interval of about a tenth, so a small difference there proves nothing in either direction. `python -m course_lib evaluate` with the public weights (see `course_lib/models/weights_public.py`) on your own copy of OTB-100 would.
 #
