@@ -57,6 +57,20 @@ SequencePlayer(sequence, boxes={"template matching": found})
 # * It never looks ahead. The box in frame $t$ may depend only on frames $0 \dots t$.
 # * Nobody helps. If it loses the target in frame 30, it goes on from there in frame 31.
 #
+# Related tasks differ in one of these points. A *detector* knows its classes and looks at single frames; *multi-object tracking*, of people for example, links such detections from frame to frame (benchmark: MOTChallenge). *Video object segmentation* marks the target's pixels instead of a box, and as DAVIS measures it, all frames may be looked at before the first is answered, without a limit on time; its clips last 2 to 4 seconds.
+#
+# Trackers come in families. These are four of them; you will build some trackers of each:
+
+# %%
+from course_lib.analysis.roadmap import roadmap
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+plots.show(*roadmap(read_measured(RESULTS / "roadmap_published.json")))
+
+# %% [markdown]
+# {{figure}} Trackers by the year of their paper or preprint. Filled and blue are those that the course builds, with the lessons' numbers; hollow and grey are others. Correlation filters and online classifiers learn their target while they track. Siamese networks have learned beforehand, from other videos, to compare images; transformers let the two images look at each other.
+#
 # To say which of two trackers is better, we need a number for one box, then one for a video, then one for many videos. We take them in that order: the first two in this part,
 # the third in the next.
 #
@@ -561,7 +575,7 @@ from course_lib.data.sequence import OTB_ATTRIBUTES
 from course_lib.evaluation.figures import attribute_plot, success_and_precision, success_panels
 from course_lib.evaluation.intervals import Interval, auc_difference
 from course_lib.evaluation.scores import Report
-from course_lib.evaluation.tables import measured_words, read_measured, show_table
+from course_lib.evaluation.tables import measured_words, show_table
 
 makers = {
     "stay-put": StayPut,
@@ -910,8 +924,6 @@ plots.show(
 # `python -m course_lib evaluate --tracker ncc stay-put --benchmark otb+vot2014` measures them again.
 
 # %%
-from course_lib.places import RESULTS
-
 measured = read_measured(RESULTS / "real_sequences.json")
 shipped = Report.from_dict(measured).only(["ncc", "stay-put", "random-walk"])
 published = Report.from_dict(read_measured(RESULTS / "otb100_published.json"))

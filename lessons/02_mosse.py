@@ -513,7 +513,7 @@ def update_filter(A, B, patch, target, rate):
 # ### Exercise 02.7 · The rule on the slide
 # {{exercise}}
 #
-# Lecture slides often show a shorter rule, which averages the *filters*:
+# Lecture slides often show a shorter rule, which averages the *filters* (the $\lambda$ is ours):
 #
 # $$ H_i^* = \eta\, \frac{G \odot F_i^*}{F_i \odot F_i^* + \lambda} + (1-\eta)\, H_{i-1}^* . $$
 #

@@ -76,6 +76,8 @@ ScoreMapExplorer(sequence, other, runtimes)
 #
 # $\star$ slides $\varphi(z)$ over $\varphi(x)$ as MOSSE slides its filter over the patch, and $b$ is one number, the bias, added everywhere. "Fully convolutional" means that nothing in $\varphi$ depends on the position in the image,
 # so one pass over a large $x$ compares $z$ with every position at once.
+#
+# **Why "Siamese"?** A *Siamese network* has two branches with the *same* weights, whose outputs are compared. The first verified signatures (Bromley et al., 1993); later ones verify faces and re-identify persons. Such a network learns no classes but a similarity (*metric learning*), so it also works for a face, or a target, that it never saw in training; and since any two frames of a video make a pair, a few videos make many. SINT compared candidates in this way in the year of SiamFC, but was not fully convolutional, and not real-time. GOTURN, of the same year, also learned from pairs of images; a shift of the second image is something that it has to learn, from strongly augmented pairs.
 
 # %%
 plots.show(*siamfc_diagram())
@@ -501,7 +503,7 @@ assert int((labels > 0).sum()) == 13
 #
 # $$ L = \operatorname{mean}_{\text{batch}} \sum_u w[u] \, \log\bigl(1 + e^{-y[u]\,v[u]}\bigr) $$
 #
-# It is small where the response has the sign of its label. Write `balanced_logistic_loss(response, labels)`; lesson 05 trains with it.
+# It is small where the response has the sign of its label. (The formula printed in the paper, and on slides, is the plain mean over the cells, with $w[u] = 1/225$ here; the authors' code balances, as we do, for the reason above.) Write `balanced_logistic_loss(response, labels)`; lesson 05 trains with it.
 #
 # <details><summary>Hint 1</summary>
 #

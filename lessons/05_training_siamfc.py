@@ -831,7 +831,11 @@ plots.show(
 #
 # ## Experiment: train it yourself
 #
-# The same steps for longer. From here on the course's own loop, `train`, does the work: it takes your steps, and adds what a long run needs (checkpoints in files, validation, several processes). Its labels lie around the place to which the target was shifted, where yours and the paper's lie around the centre; with shifts of 4 pixels at most that moves a few cells. The data are COCO-format photographs and GOT-10k videos if they are in your data folder (a name that ends in `?` may be missing); otherwise only generated pairs. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the full-size network. **Predict:** what will the fraction of hits be at the end?
+# The same steps for longer. From here on the course's own loop, `train`, does the work: it takes your steps, and adds what a long run needs (checkpoints in files, validation, several processes). Its labels lie around the place to which the target was shifted, where yours and the paper's lie around the centre; with shifts of 4 pixels at most that moves a few cells. The data are COCO-format photographs and GOT-10k videos if they are in your data folder (a name that ends in `?` may be missing); otherwise only generated pairs. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the full-size network.
+#
+# No test video is among these data. MDNet, SINT and GOTURN were trained on videos of ALOV, OTB or VOT; the VOT challenge has since forbidden this, since a network may come to fit the scenes and objects of the benchmark. SiamFC showed that it can be done without, with ImageNet's videos. `python -m course_lib train` refuses test sets: with `--set "sources=[videos:vot2014]"` it stops and says why.
+#
+# **Predict:** what will the fraction of hits be at the end of your run?
 
 # %%
 more = LiveCurves()
@@ -987,6 +991,34 @@ print("the paper's numbers:", paper["source"])
 # Which of the course's two measures would you trust more to compare two fractions, the tracker's AUC or the loss on held-out pairs? The second needs no tracker, and every pair counts; the first is what you want in the end.
 #
 # ## The whole run
+#
+# Three trainings: the paper's, the course's recipe for repeating it on a GPU, and yours above.
+
+# %%
+from course_lib.recipe import load_settings
+
+theirs, rows = paper["training"], {}
+rows["paper"] = {
+    "videos and photographs": f"ImageNet-VID, {theirs['videos']:,} videos",
+    "pairs": theirs["epochs"] * theirs["pairs_per_epoch"],
+    "batch": theirs["batch"],
+    "learning rate": f"{theirs['rate_start']:g} … {theirs['rate_end']:g}, by epoch",
+}
+recipe = load_settings(TrainSettings, "recipes/train_siamfc.yaml")
+for name, settings in {"recipe train_siamfc.yaml": recipe, "yours": mine}.items():
+    rows[name] = {
+        "videos and photographs": ", ".join(settings.sources),
+        "pairs": settings.steps * settings.batch,
+        "batch": settings.batch,
+        "learning rate": f"{settings.rate_start:g} … {settings.rate_end:g}, by step",
+    }
+show_table(rows, f"Three trainings; first weights of all: {theirs['first_weights']}", first="")
+print("the paper's row:", theirs["source"])
+
+# %% [markdown]
+# The paper's pairs are 50 epochs of 50,000; the recipe's, 50 of 53,200, are those of the authors' code. Any setting of a recipe can be changed in the command, `python -m course_lib train recipes/train_siamfc.yaml --set name=more-shift augmentation.shift=16`; a new name keeps the old run.
+#
+# In another terminal, in the course's folder, `tensorboard --logdir runs/training` serves a page that follows these runs as they go (in a notebook: `%load_ext tensorboard`, then `%tensorboard --logdir` with the folder's path): loss and learning rate, loss and hits on held-out pairs with score maps of some of them, and what the time is spent on.
 #
 # The network that ships with the course was trained by `python -m course_lib train` in two stages, with `recipes/train_siamfc_small.yaml` and then `recipes/train_siamfc_small_2.yaml`. The second gives the network more things to tell apart, because the loss on held-out pairs of the first no longer fell. Its card has the curve:
 
