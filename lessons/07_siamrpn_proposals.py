@@ -85,7 +85,7 @@ plots.show(*ssd_diagram())
 #
 # $$w = s\sqrt{a}, \qquad h = s/\sqrt{a},$$
 #
-# plus one extra square of side $\sqrt{s\,s'}$, where $s'$ is the scale of the next map. (The lecture and the report print $h = s/a$. Compute the area and you will see that this cannot be right.)
+# plus one extra square of side $\sqrt{s\,s'}$, where $s'$ is the scale of the next map (the lecture writes $s'_k$ for that side itself). (The lecture and the report print $h = s/a$. Compute the area and you will see that this cannot be right.)
 #
 # Write `default_box_sizes` for one map and any list of ratios: one box for each ratio, in their order, then the extra square. Pixels or fractions of the image, nothing is rounded.
 #
@@ -453,7 +453,7 @@ def draw_anchors(labels, draws):
 # ### Exercise 07.7 · The hardest three
 # {{exercise}}
 #
-# SSD, and the EPFL project with it, looks for the negatives that are hardest to tell from the target (*hard negative mining*): three negatives count for each positive, those with the largest losses, and at least 10 per pair (all of them, where there are not so many). Among equal losses any may be taken, but no more than that number. The positives stay, and so does every −1.
+# SSD, and the EPFL project with it, looks for the negatives that are hardest to tell from the target (*hard negative mining*): three negatives count for each positive, those with the largest losses, and at least 10 per pair (all of them, where there are not so many). The ten are in the project's code; its slides say three to one exactly. Among equal losses any may be taken, but no more than that number. The positives stay, and so does every −1.
 #
 # Write `hardest_negatives`.
 #
@@ -596,6 +596,12 @@ plots.show(figure, alt=words)
 # {{figure losses}} The grey band holds all offsets of this pair's positives. In it the parabola of smooth L1 is nearly flat, and its slope, on the right, is a fraction of that of $|d|$: the smaller the error, the less is learned from it. Divided by 0.2, the offsets reach the straight part.
 #
 # Two remedies are in use. SSD divides its offsets by *variances*, 0.1 for positions and 0.2 for sizes, before comparing them, which brings them to the order of 1. The public re-implementations of SiamRPN use plain $|d|$, and so do the course's recipes; the setting is `proposals.smooth`.
+#
+# The EPFL project goes with SSD, negatives of 07.7 included. Its slides give
+#
+# $$L = \frac1N\,(L_{\mathrm{conf}} + \alpha\,L_{\mathrm{loc}}),$$
+#
+# the binary cross-entropy of the anchors that count, and smooth L1 summed over the positives. So one number, in the project's code that of the positives, divides everything, where SiamRPN takes a mean of each kind, and α stands in the place of λ. The course's `ssd_loss` follows the code, not the slides: there each negative weighs a third, so that three of them weigh as much as one positive; the box loss is a mean over the four offsets too, hence a quarter of the sum; and the offsets are divided by the variances.
 #
 # ## Up-channel correlation
 #

@@ -243,9 +243,15 @@ def siamrpn_loss(
 def ssd_loss(
     proposals: Proposals, targets: Targets, alpha: float = 1.5, negative_weight: float = 1 / 3
 ) -> Tensor:
-    """The EPFL project's loss (): L_conf + α · L_loc, with three hard negatives for each positive,
-    each weighing a third of a positive (apart from the two weights, the loss of SSD, Liu et al.,
-    2016).
+    """The EPFL project's loss (): L_conf + α · L_loc, with three hard negatives for each positive.
+
+    It follows the project's public code (A. Carlier, 2019), which departs from the formula on its
+    slides, (L_conf + α · L_loc) / N with sums in both terms, in four things. A negative weighs a
+    third, so that three weigh as much as their positive. At least ten count, so that a pair
+    without a positive is learned from too. Both terms are means, the box loss one over the four
+    offsets as well: hence the division by 4. And the offsets are divided by SSD's variances (Liu
+    et al., 2016), since smooth L1 is nearly flat for offsets as small as those of positives. The
+    code takes its means over the batch, this function pair by pair, see `mean_over`.
 
     Args:
         proposals: for A anchors.

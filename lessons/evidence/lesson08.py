@@ -50,6 +50,7 @@ EVIDENCE = {
     "otb-vot-otb": partial(auc_on_real, "siamrpn-otb", "siamrpn-vot", "otb"),
     "otb-vot-vot": partial(auc_on_real, "siamrpn-otb", "siamrpn-vot", "vot2014"),
     "lite0-siamfc": partial(auc_on_real, "siamrpn++", "siamfc-3s"),
+    "lite0-siamfc-vot": partial(auc_on_real, "siamrpn++", "siamfc-3s", "vot2014"),
     "sized": partial(auc_on_real, "siamrpn-sized", "siamrpn"),
     "inverted-siamrpnpp": partial(inverted, "siamrpnpp-lite0"),
     "gain-taught": taught,
