@@ -1,4 +1,5 @@
-# The course in a container: docker build -t tracking-course . && docker run -p 8888:8888 -v "$PWD/my_work:/home/student/course/my_work" tracking-course
+# The course in a container: docker build -t tracking-course . && mkdir -p my_work && docker run -p 8888:8888 -v "$PWD/my_work:/home/student/course/my_work" tracking-course
+# (my_work/ first: docker would make it as root, and the student in the container, user 1000, could not write to it.)
 # With an NVIDIA GPU add `--gpus all` to docker run (NVIDIA's container toolkit has to be installed; not tried).
 FROM python:3.12-slim AS base
 # git and make for the commands; libGL and GLib, which opencv-python loads

@@ -121,7 +121,7 @@ def import_error_in_words(problem: ImportError | OSError) -> str:
     fault = f"the package {problem.name} is not installed" if missing else f"{problem}"
     return (
         f"{fault}, in {sys.executable}; run `make lab` in the course's folder (or `pip install -e "
-        ".[lab] -c constraints.txt`), "
+        "'.[lab]' -c constraints.txt`), "
         "then use the Python in .venv. `python -m course_lib doctor` lists all that is missing"
     )
 

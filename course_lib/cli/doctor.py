@@ -23,7 +23,7 @@ from course_lib.places import MY_WORK, PROJECT, RUNS, SHIPPED, data_root
 from course_lib.profile import current_profile
 
 GIB = 2**30
-INSTALL = "run `make lab` (or `pip install -e .[lab] -c constraints.txt`) in the course's folder"
+INSTALL = "run `make lab` (or `pip install -e '.[lab]' -c constraints.txt`) in the course's folder"
 OPTIONAL = {"jupyterlab", "ipykernel", "ipywidgets"}
 # packages with machine code, which may be installed and still not load; the other names of OpenCV's
 # package
@@ -32,10 +32,15 @@ COMPILED |= {name: name for name in ("numpy", "scipy", "matplotlib")}
 OPENCV = ("opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
 FOLDERS = {
     "otb": "otb.py",
-    "got10k": "got10k.py",
+    "got10k/train": "got10k.py --split train",
+    "got10k/val": "got10k.py --split val",
+    "got10k/test": "got10k.py --split test",
     "lasot": "lasot.py",
     "uav123": "uav123.py",
+    # without a script: named only where they are there
     "trackingnet": None,
+    "nfs": None,
+    "ilsvrc-vid": None,
 }
 
 

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.benchmarks import benchmark_names, load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError, SettingsError
 from course_lib.evaluation.kept import check_kept
@@ -86,9 +86,10 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
     option(
         "--benchmark",
         default="generated-v1",
-        help='"generated-v1" (default), "otb100", "otb+vot2014", …, or "folder:PATH": your own '
-        "clips, a folder for each with images or one video, and groundtruth.txt (x,y,w,h per "
-        f"line, counted from 0) or groundtruth_rect.txt (counted from 1){more}",
+        help=f"one of {', '.join(benchmark_names())} (or vot with another year), several joined "
+        "with '+', as in otb+vot2014, or folder:PATH, your own clips: a folder for each with images or one video, and groundtruth.txt (x,y,w,h per "
+        "line, counted from 0) or groundtruth_rect.txt (counted from 1); default: generated-v1. "
+        f"data_scripts/README.md says where each is expected{more}",
     )
     option(
         "--first-pixel",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import cv2
+
 from course_lib.cli.outputs import check_outputs, record_of
 from course_lib.errors import SettingsError
 from course_lib.files import whole_file
-from course_lib.models.export import INPUTS, OPSET, OUTPUTS, export, opencv_tracker
+from course_lib.models.export import INPUTS, OPSET, OUTPUTS, export, needed_deviation
+from course_lib.models.stems import MEAN
 from course_lib.models.weights import find_weights, load_network, read_card
 
 
@@ -29,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     network = load_network(arguments.weights)
     with whole_file(path) as part, whole_file(record) as facts:
         difference = export(network, part)
-        opencv_tracker(part)  # runs it once
+        deviation = needed_deviation(part)  # runs it in TrackerVit
         about = {
             "weights": str(arguments.weights),
             "sha256": read_card(source).get("sha256"),
@@ -37,12 +40,21 @@ def run(arguments: argparse.Namespace) -> int:
             "outputs": OUTPUTS,
             "opset": OPSET,
             "largest_difference": difference,
+            # what TrackerVit must be given where the course is not there to give it
+            "opencv": cv2.__version__,
+            "frames": "RGB",
+            "meanvalue": MEAN,
+            "stdvalue": deviation,
         }
         facts.write_text(record_of("export", {path: part}, about), encoding="utf-8")
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB) and {record} (what was exported)")
     print(f"OpenCV reads it, and its maps differ from PyTorch's by {difference:.0e} at most")
     print(
+        "elsewhere: give TrackerVit frames in RGB, and stdvalue "
+        f"({', '.join(f'{v:.6f}' for v in deviation)})"
+    )
+    print(
         f"in Python: course_lib.models.export.opencv_tracker({str(path)!r}) is a cv2.TrackerVit "
-        "with it; give it frames in RGB"
+        "with it, all set; give it frames in RGB"
     )
     return 0

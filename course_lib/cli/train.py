@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from course_lib.errors import SettingsError
@@ -13,6 +14,19 @@ from course_lib.training.monitor import ProgressBar, TensorBoard
 from course_lib.training.processes import started_rank, under_torchrun
 from course_lib.training.settings import TrainSettings
 from course_lib.training.trained_weights import train_to_weights
+
+# network → tracker that runs it, and which of the tracker's settings names its weights
+MEASURED_AS = {
+    "siamfc": ("siamfc", "weights"),
+    "siammargin": ("siammargin", "weights"),
+    "siamrpn": ("siamrpn", "weights"),
+    "siamrpn++": ("siamrpnpp", "weights"),
+    "siamconcatrpn": ("siamrpn", "weights"),
+    "siambroadcastrpn": ("siamrpn", "weights"),
+    "atom": ("atom", "weights"),
+    "dimp": ("dimp", "classifier"),
+    "onestream": ("onestream", "weights"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; print where the weights are, or how to resume."""
+    """Train; print where the weights are and how to measure them, or how to resume."""
     settings = load_settings(TrainSettings, arguments.recipe, parse_overrides(arguments.set))
     budget = budget_of(arguments.budget)
     root = arguments.root
@@ -64,12 +78,29 @@ def run(arguments: argparse.Namespace) -> int:
         settings, folder, watchers, budget, arguments.device, root, arguments.weights
     )
     if started_rank() == 0:
-        print(
-            f"weights: {path}"
-            if path
-            else f"stopped; the same command resumes from {folder / 'last.pt'}"
-        )
+        if path:
+            print(
+                f"weights: {path}\nmeasure them: {measuring_command(settings, arguments.weights)}"
+            )
+        else:
+            print(f"stopped; the same command resumes from {folder / 'last.pt'}")
     return 0 if path else stopped_in_time(under_torchrun())
+
+
+def measuring_command(settings: TrainSettings, weights: Path | None) -> str:
+    """The command that measures trained weights in their tracker, in a folder of results of its
+    own, since the tracker's may hold those of the shipped weights.
+
+    Args:
+        settings: the recipe.
+        weights: their path if one was given; otherwise the run's name finds them.
+    """
+    tracker, setting = MEASURED_AS[settings.network]
+    chosen = shlex.quote(f"{tracker}.{setting}={weights or settings.name}")
+    return (
+        f"python -m course_lib evaluate --tracker {tracker} --set {chosen} "
+        f"--label {shlex.quote(settings.name)} --benchmark generated-v1"
+    )
 
 
 def budget_of(text: str | None) -> float | None:

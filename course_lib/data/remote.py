@@ -14,7 +14,7 @@ from pathlib import Path
 from course_lib.data.faults import Unreadable
 from course_lib.errors import CourseError, MissingDataError
 
-INSTALL = "python -m pip install 'tracking-course[remote]'"
+INSTALL = "`pip install -e '.[remote]' -c constraints.txt` in the course's folder"
 
 
 def is_address(text: str) -> bool:

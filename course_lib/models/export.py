@@ -99,7 +99,7 @@ def _check(network: OneStream, path: Path) -> None:
     if find_spec("onnx") is None:
         raise CourseError(
             f"PyTorch's exporter needs the package onnx, which is not installed in "
-            f"{sys.executable}; run `pip install -e .[export] -c constraints.txt` in the course's "
+            f"{sys.executable}; run `pip install -e '.[export]' -c constraints.txt` in the course's "
             "folder"
         )
 
@@ -169,6 +169,19 @@ def by_opencv(path: Path | str, template: np.ndarray, search: np.ndarray) -> tup
 def opencv_tracker(path: Path | str, threshold: float = 0.2) -> cv2.TrackerVit:
     """OpenCV's tracker with a network from a file; its frames are RGB, since it swaps no colours.
 
+    Args:
+        path: of the ONNX file.
+        threshold: of the score times the Hann window; below it, `update` says False.
+
+    Raises:
+        DataError: see `needed_deviation`.
+    """
+    return _with_deviation(path, needed_deviation(path), threshold)
+
+
+def needed_deviation(path: Path | str) -> tuple[float, ...]:
+    """The deviations (3) to give to the installed OpenCV's TrackerVit, as `stdvalue`.
+
     OpenCV means to divide by each colour's deviation, but computes the inverse of its Scalar, and a
     Scalar is a quaternion: from (a, b, c) becomes (a, −b, −c) / (a² + b² + c²), two colours turned
     round and all three too faint. Given the inverse of what is wanted, it computes what is wanted.
@@ -176,7 +189,6 @@ def opencv_tracker(path: Path | str, threshold: float = 0.2) -> cv2.TrackerVit:
 
     Args:
         path: of the ONNX file.
-        threshold: of the score times the Hann window; below it, `update` says False.
 
     Raises:
         DataError: if with neither it finds the score that the file's own maps give.
@@ -195,7 +207,7 @@ def opencv_tracker(path: Path | str, threshold: float = 0.2) -> cv2.TrackerVit:
             f"{found[best]:.1e} from that of the maps of {path}, expected at most "
             f"{SAME_SCORE:.0e}; install the OpenCV of constraints.txt"
         )
-    return _with_deviation(path, best, threshold)
+    return best
 
 
 def turned_deviation() -> tuple[float, ...]:

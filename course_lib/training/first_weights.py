@@ -83,7 +83,8 @@ def begin_with(network: nn.Module, weights: str) -> None:
     new = [n for n in wanted if n not in there and not n.startswith(ADDED_WEIGHTS)]
     if len(common) < len(there) or new or _core(network) != _core(given):
         raise SettingsError(
-            f"{differ}. Make stride, widths, groups, backbone and width_multiplier equal."
+            f"{differ}. Make stride, widths, groups, backbone and width_multiplier equal, or begin "
+            "without these weights: `--set start_from=`"
         )
     network.backbone.load_state_dict(common, strict=False)
 

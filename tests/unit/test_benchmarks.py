@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,6 +137,30 @@ def test_missing_and_empty_folders_say_what_to_do(tmp_path, name):
     ) as caught:
         load_benchmark(name, tmp_path)
     assert "does not exist" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("vot2018", "vot.py 2018"),
+        ("vot2022-bounding", "vot.py 2022"),
+        ("got10k-train", "got10k.py --split train"),
+        ("got10k-test", "got10k.py --split test"),
+    ],
+)
+def test_the_command_that_brings_missing_data_is_whole(tmp_path, name, command):
+    with pytest.raises(MissingDataError, match=f"run `python data_scripts/{command}` or"):
+        load_benchmark(name, tmp_path)
+
+
+def test_the_table_of_names_and_folders_is_that_of_the_code():
+    page = Path(__file__).resolve().parents[2] / "data_scripts" / "README.md"
+    rows = [r for r in page.read_text(encoding="utf-8").splitlines() if r.startswith("| `")]
+    examples = {"vot2014", "vot2018"}  # of years, which the table gives as a range
+    for name in {*benchmark_names()} - examples:
+        assert any(f"`{name}`" in row.split(" | ")[0] for row in rows), name
+    for name, (folder, _) in benchmarks.FOLDERS.items():
+        assert any(f"`{name}`" in row and f"| `{folder}/` |" in row for row in rows), name
 
 
 def test_the_data_root_is_the_variable_or_the_projects_folder(tmp_path, monkeypatch):

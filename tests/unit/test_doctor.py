@@ -54,6 +54,8 @@ def test_benchmarks_are_found_and_empty_folders_are_not(monkeypatch, tmp_path):
     assert found(findings, f"otb in {tmp_path}").level == "ok"
     assert found(findings, "VOT: vot2014").level == "ok"
     assert "data_scripts/lasot.py" in found(findings, "lasot is not in").remedy
+    training = found(findings, "got10k/train is not in").remedy
+    assert "data_scripts/got10k.py --split train`" in training
 
 
 def test_an_unknown_profile_is_one_finding_among_the_others(monkeypatch, capsys):

@@ -263,6 +263,20 @@ class TestDeviation:
 
 
 class TestCommand:
+    def suffices(self, path, record):
+        """The record alone makes OpenCV's tracker, as a program without the course would."""
+        given = cv2.TrackerVit_Params()
+        given.net, given.tracking_score_threshold = str(path), 0.0
+        given.meanvalue, given.stdvalue = [*record["meanvalue"], 0], [*record["stdvalue"], 0]
+        assert record["frames"] == "RGB" and record["opencv"] == cv2.__version__
+        frame = np.random.default_rng(1).integers(0, 256, (320, 320, 3), dtype=np.uint8)
+        scores = []
+        for tracker in (cv2.TrackerVit_create(given), opencv_tracker(path, 0.0)):
+            tracker.init(frame, (120, 120, 64, 64))
+            tracker.update(frame)
+            scores.append(tracker.getTrackingScore())
+        assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+
     @needs_onnx
     @pytest.mark.slow
     def test_writes_a_file_and_a_record(self, tmp_path, capsys):
@@ -277,6 +291,7 @@ class TestCommand:
         card = json.loads(weights.with_suffix(".json").read_text())
         assert record["sha256"] == card["sha256"] and record["made_by"] == "export"
         assert 0 <= record["largest_difference"] <= 1e-5
+        self.suffices(path, record)
         z, x = (normalised(image).numpy() for image in images())
         network = load_network(str(weights))
         with torch.no_grad():

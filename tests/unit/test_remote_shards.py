@@ -113,7 +113,7 @@ def test_a_store_that_does_not_answer_is_named(packed, monkeypatch):
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "upath", None)
-    with pytest.raises(MissingDataError, match=r"s3://.*install 'tracking-course\[remote\]'"):
+    with pytest.raises(MissingDataError, match=r"s3://.*install -e '\.\[remote\]'"):
         folder_at(PLACE)
 
 

@@ -21,7 +21,6 @@ from course_lib.data.readers.folders import (
 from course_lib.data.readers.lists import listed_folders
 from course_lib.data.sequence import Sequence
 
-REMEDY = "run `python data_scripts/got10k.py` or pass --root"
 SPLITS = ("train", "val", "test")
 
 
@@ -33,9 +32,10 @@ def read_got10k(folder: Path) -> list[Sequence]:
     if a file does not follow the layout.
     """
     withheld = folder.name == "test"
+    remedy = f"run `python data_scripts/got10k.py --split {folder.name}` or pass --root"
     return [
         read_sequence(path, withheld)
-        for path in listed_folders(folder, "*/groundtruth.txt", REMEDY)
+        for path in listed_folders(folder, "*/groundtruth.txt", remedy)
     ]
 
 

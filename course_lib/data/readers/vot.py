@@ -33,8 +33,6 @@ from course_lib.files import is_code, read_numbers, read_text, split_row
 from course_lib.geometry.boxes import area_preserving_box, is_valid
 from course_lib.geometry.mask import Mask
 
-REMEDY = "run `python data_scripts/vot.py` or pass --root"
-
 
 def read_vot(folder: Path, box: Callable = area_preserving_box) -> list[Sequence]:
     """Every sequence of a VOT folder, in the order of its list.txt.
@@ -44,7 +42,9 @@ def read_vot(folder: Path, box: Callable = area_preserving_box) -> list[Sequence
     Raises MissingDataError if there is none or a listed one is missing, DataError, naming the file,
     if a file does not follow the layout.
     """
-    paths = listed_folders(folder, "*/groundtruth.txt", REMEDY)
+    year = folder.name.removeprefix("vot")
+    remedy = f"run `python data_scripts/vot.py {year}` or pass --root"
+    paths = listed_folders(folder, "*/groundtruth.txt", remedy)
     return [read_sequence(path, box) for path in paths]
 
 
