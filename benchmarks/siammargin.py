@@ -135,7 +135,7 @@ def supervised(make: Callable[[], Tracker], groups: list[str]) -> Row:
             "eao": eao(runs, low, high),
             "lengths": [low, high],
             "by_clip": [run.failures for run in runs],
-            "accuracy_by_clip": [accuracy([run]) for run in runs],
+            "accuracy_by_clip": [round(accuracy([run]), 4) for run in runs],
         }
     return row | {"seconds_a_frame": (time.perf_counter() - began) / frames}
 

@@ -61,7 +61,7 @@ MarginExplorer(crowd, lite0, every=by_profile(smoke=12, laptop=6, gpu=6))
 #
 # The margin pushes the background far away: that is easy, and it has the most cells. The look-alikes are another matter: pixel by pixel they follow the *target* upwards, since whatever makes the target's windows more alike makes theirs so too; in a softmax over places, where they are the strongest rivals, they go down. With a scale of 1 a cosine of 1 is a logit of at most 1 − b: even a perfect map leaves the loss high, every cell pulls equally, and the background is pushed furthest. With 64 the loss is nearly 0 for every cell on the correct side of the band; only the few on the wrong side pull, and the look-alikes end up lower.
 #
-# Distances grow, then. Watch the last two numbers under the maps as well: does the target's cell also *lead* by more?
+# Distances grow, then. Watch the first two numbers under the maps as well: by how much does the target's cell *lead*, in cosine, before and after?
 # </details>
 #
 # ## A good score above a bad map
@@ -105,7 +105,7 @@ plots.show(figure, alt=words)
 # %% [markdown]
 # {{figure maps}} Crosses mark the target, dots each map's peak; the titles say in how many moments of this clip the two agree. Compare the first two titles: a score can be good above a map that is not. The third map is that of a network whose loss read the map too. One clip is one clip; {{see below}} has them all.
 #
-# "The head cannot guarantee that the score rises with the correlation", say the slides. That can be drawn: every cell of every map is a dot, its cosine along x and its score along y. If the score rose with the cosine, the rank correlation in the title would be 1.
+# The slides say that the head does not guarantee a score that rises with the correlation. That can be drawn: every cell of every map is a dot, its cosine along x and its score along y. If the score rose with the cosine, the rank correlation in the title would be 1.
 
 
 # %%
@@ -355,11 +355,11 @@ hardened = {"c": c, "c − m": c - 0.4, "cos(θ + m)": harden_by_angle(c, 0.4)}
 figure, axes = plots.new_figure(width=5, height=2.8)
 plots.draw_lines(axes[0, 0], hardened, c, xlabel="cosine c of the right answer")
 axes[0, 0].set_ylabel("after the margin, m = 0.4")
-words = "Three lines over the cosine: without a margin; with an additive margin of 0.4, a parallel line below the first; and with 0.4 added to the angle, which lowers the cosine little near 1 and most in the middle."
+words = "Three lines over the cosine: without a margin; with an additive margin of 0.4, a parallel line below the first; and with 0.4 added to the angle, which lowers the cosine by 0.08 at 1, by 0.24 at 0.9 already, and by 0.40 at most, near 0.2."
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure arc}} What the loss sees in place of the right answer's cosine. CosFace's margin lowers every cosine alike; ArcFace's asks most of an answer near 0 and next to nothing of one near 1. Neither turns back up at the left end: a worse answer is never worth more.
+# {{figure arc}} What the loss sees in place of the right answer's cosine. CosFace's margin lowers every cosine alike; ArcFace's asks most of an answer near 0.2, 0.40, and least of one at 1, 0.08. Neither turns back up at the left end: a worse answer is never worth more.
 #
 # **A good place to stop.** You have the map, its labels and a loss that looks at each cell alone. The next part lets the cells compete.
 #
@@ -716,7 +716,7 @@ show_table(
 #
 # <details><summary>What came of it</summary>
 #
-# In the long runs, whose means are in {{see distance}}, it is mostly the others that move: with softmax and margin all three cosines are lower than with the logistic loss and none, the target's by the least. A target that has changed its looks cannot be brought to a cosine of 1, but everything else can be pushed away from it. The few steps of this notebook only begin that: pixel by pixel all three may rise together at first. And compare distance with width in the table: where hills move apart and widen by the same factor, the lead stays where it was.
+# In the long runs, {{see distance}} on the left, the margin does both, and next to nothing to the look-alikes. Under the softmax it raises the target's cosine by .03 {{evidence target-softmax above}} and pushes the background down a little further {{evidence background-softmax below}}; pixel by pixel it raises the target's by as much {{evidence target-logistic above}} and moves the background most {{evidence background-logistic below}}. That all three lie lower with softmax than with the logistic loss is the softmax's doing, with margin or without. The few steps of this notebook only begin that: pixel by pixel all three may rise together at first. And compare distance with width in the table: where hills move apart and widen by the same factor, the lead stays where it was.
 # </details>
 #
 # What each loss works on can be seen directly, without training, as in {{see symptom}}: of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could be taken for it?
@@ -1145,7 +1145,7 @@ frames = sum(len(c) for c in few)
 show_table(rows, f"{len(few)} clips, {frames} frames; EAO over {low} … {high} frames")
 
 # %% [markdown]
-# Clips picked like this say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and several networks of each kind that differ in their random seed. Its networks start where yours did, from Lite0 as ImageNet left it, and saw 11,200 pairs each, from videos and photographs as well; of the two SiamRPN++ only necks and heads were trained. The update and the wider search, each alone, were run with the first seed. The first table is the slides', measured on VOT2019 under the real-time rule, all of its rows, with the same switches of ours beside them; ours is means over the seeds, on VOT-2014 without a clock. The EAO columns are not comparable: VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of the clips' own lengths. The second table has every arm.
+# Clips picked like this say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and three networks of each kind that differ in their random seed. Its networks start where yours did, from Lite0 as ImageNet left it, and saw 11,200 pairs each, from videos and photographs as well; of the two SiamRPN++ only necks and heads were trained. SiamFC has its own labels (lesson 05): right within 16 pixels, wrong beyond, no ring. The update and the wider search, each alone, were run with the first seed. The first table is the slides', measured on VOT2019 under the real-time rule, all of its rows, with the same switches of ours beside them, for the first seed, on VOT-2014 without a clock. The EAO columns are not comparable: VOT has published an interval of lengths for each year since 2015, when EAO began, so none for these clips; the course takes the middle half of the clips' own lengths. The second table has every arm, means over the seeds; where the update or the wider search stands alone, that is the first seed, so compare its row with the figure of the changes below and not with its neighbour.
 
 # %%
 slides = read_measured(RESULTS / "siammargin_published.json")
@@ -1164,11 +1164,9 @@ for r, ours in zip(slides["ablation"], same, strict=True):
     on = (k for k in ("margin", "update", "again", "adapt") if r[k])
     row = {"switched on": " + ".join(on) or "nothing"}
     row |= {f"slides: {head}": r[what] for what, head in heads.items()}
-    for what, head in heads.items():
-        row[f"ours: {head}"] = np.mean(list(by_seed(*ours, "vot2014", what).values()))
+    row |= {f"ours: {head}": by_seed(*ours, "vot2014", what)[0] for what, head in heads.items()}
     rows.append(row)
-counts = {f"{whose}: failures": ".1f" for whose in ("slides", "ours")}
-show_table(rows, slides["source"], formats=counts)
+show_table(rows, slides["source"], formats={"slides: failures": ".1f"})
 arms = (
     ("SiamFC", "siamfc", "plain"),
     ("cosine, logistic, m = 0", "cosine", "plain"),
@@ -1262,7 +1260,7 @@ for ax, (title, groups) in zip(axes[0], columns.items(), strict=True):
         if title == "all real clips":
             needed = (
                 math.ceil(found.n * (found.half_width / found.mean) ** 2)
-                if found.mean
+                if abs(found.mean) > 1e-9
                 else math.inf
             )
             decided[name] = {"failures per clip": str(found), "clips it would take": needed}
@@ -1412,8 +1410,7 @@ shown_arms |= {"m = .2,\nlogistic": "margin pixel by pixel", "m = .2,\nsoftmax":
 columns = {
     name: [mean_cosines(d) for d in distortions(arm)] for name, arm in shown_arms.items()
 }
-if "before" in measured:
-    columns = {"before\ntraining": [mean_cosines(measured["before"])]} | columns
+columns = {"before\ntraining": [mean_cosines(measured["before"])]} | columns
 figure, axes = plots.new_figure(width=10.4, height=3.2, columns=3)
 for k, found in enumerate(columns.values()):
     for kind in KINDS:
@@ -1431,6 +1428,7 @@ plots.draw_seeds(axes[0, 1], gaps)
 axes[0, 1].set(ylabel="target − look-alike, cosine")
 leads = {n: [d["generated map"]["lead"] for d in distortions(a)] for n, a in shown_arms.items()}
 leads = {"SiamFC": [d["generated map"]["lead"] for d in distortions("siamfc")]} | leads
+leads = {"before\ntraining": [measured["before"]["generated map"]["lead"]]} | leads
 plots.draw_seeds(axes[0, 2], leads)
 axes[0, 2].set(ylabel="median lead, in widths")
 told = [f"{' '.join(n.split())}: {np.mean(v):.3f}" for n, v in gaps.items()]
@@ -1441,14 +1439,14 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure distance}} Dots are seeds. Left, the mean cosine of target, look-alikes and background; in the middle, target minus look-alikes, with a bar for the mean; right, the median lead of the maps, which measures the same distance in widths of the background, with SiamFC's plain sums beside the cosines.
+# {{figure distance}} Dots are seeds. Left, the mean cosine of target, look-alikes and background; in the middle, target minus look-alikes, with a bar for the mean; right, the median lead of exercise 11.9 over the maps: the *highest* cell of the target against the *highest* of all beyond the ring, in widths of all those; with SiamFC's plain sums beside the cosines.
 #
 # <details><summary>What came of it</summary>
 #
-# Both panels are read together: a distance in cosines says how far apart two kinds of windows are, a lead says whether the wrong one can be taken for the right one. The intervals stand below, under *What the figures say*.
+# Not by itself. A distance in cosines says how far apart two kinds of windows are on average; the lead says whether the *best* wrong one can be taken for the right one, and counts in widths of the background, which grow as well. Pixel by pixel the margin widens the distance, and the lead even falls {{evidence lead-logistic below}}; under the softmax it is open whether the lead follows {{evidence lead-softmax open}}. What moves the lead is the loss: the softmax, with no margin at all, leads by more than the logistic loss {{evidence lead-loss above}}, whose networks lead by less than the one they began from.
 # </details>
 #
-# The same as histograms, and with them the slides' last figure: the score *below a head*, as log-odds, for a SiamRPN++ without and with a loss on its map.
+# The same as histograms, and with them the slides' figure of the logits: the score that a *head* gives, as log-odds, for a SiamRPN++ without and with a loss on its map.
 
 # %%
 cases = [("cosine", "histogram", "edges"), ("margin", "histogram", "edges")]
@@ -1522,12 +1520,12 @@ show_table(areas, "One pass over all real clips: the change of AUC", first="chan
 # ## What the figures say
 #
 # * Trained with softmax and margin, targets and look-alikes lie further apart in cosine than with the logistic loss and no margin, {{see distance}} {{evidence apart above}}; some of it is the margin's own, since the same softmax without it separates them less {{evidence apart-softmax above}}.
-# * In widths of the background, too, the maps lead by more than those of the logistic loss, {{see distance}} on the right {{evidence lead above}}; whether by more than SiamFC's plain sums is open {{evidence lead-siamfc open}}.
-# * Fewer lost targets through softmax and margin: open in failures per clip, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real clips {{evidence margin-real open}}; so is the margin's own part of it {{evidence softmax-generated open}}. The softmax without a margin loses fewer among generated look-alikes than the logistic loss {{evidence softmax-alone below}}, and more on the real clips {{evidence softmax-alone-real above}}: what holds among the one need not hold among the other.
+# * In widths of the background, too, the maps lead by more than those of the logistic loss, {{see distance}} on the right {{evidence lead above}}; that is the softmax's work, the margin's own part of it is open {{evidence lead-softmax open}}. Whether they lead by more than SiamFC's plain sums is open {{evidence lead-siamfc open}}.
+# * Fewer lost targets through softmax and margin: open in failures per clip, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real clips {{evidence margin-real open}}; so is the margin's own part of it {{evidence softmax-generated open}}. The softmax without a margin loses more than the logistic loss on the real clips {{evidence softmax-alone-real above}}, and among generated look-alikes, where its means are the lower ones, the change is open {{evidence softmax-alone open}}: what is seen among the one need not hold among the other.
 # * The update: open on the real clips, {{see switches}} {{evidence update-real open}}, as is the wider search {{evidence search-real open}}.
-# * Everything switched on, against the plain cosine: open among generated look-alikes, {{see switches}} {{evidence all-generated open}}, and on the real clips {{evidence all-real open}}. The slides' 28.8 % fewer failures are neither reproduced nor refuted.
-# * SiamMargin against SiamFC on the same pairs, {{see switches}}: fewer failures among generated look-alikes {{evidence siamfc-generated below}}; on the real clips open {{evidence siamfc-real open}}, as is the AUC of one pass, in the table above {{evidence siamfc-auc open}}, also against the plain cosine {{evidence margin-auc open}}. So on the real clips no better tracker is shown to have come of the wider gap in cosines.
-# * Below a proposal head, {{see below}}: with a loss on the map its peak moves onto the target, in both seeds, though two leave the interval wide {{evidence map-repaired open}}. The score's peak {{evidence score-of-map open}} and the failures {{evidence map-failures open}} are not shown to follow; the AUC of one pass is lower, in the table above {{evidence map-auc below}}.
+# * Everything switched on, against the plain cosine: open among generated look-alikes, {{see switches}} {{evidence all-generated open}}, and on the real clips {{evidence all-real open}}. The slides' 28.8 % fewer failures: on the real clips neither reproduced nor refuted {{evidence slides-real open}}; among our generated look-alikes there are more than that would leave {{evidence slides-generated above}}.
+# * SiamMargin against SiamFC on the same pairs, {{see switches}}: failures are open among generated look-alikes {{evidence siamfc-generated open}} and on the real clips {{evidence siamfc-real open}}, and so is the AUC of one pass, in the table above {{evidence siamfc-auc open}}, also against the plain cosine {{evidence margin-auc open}}. So on the real clips no better tracker is shown to have come of the wider gap in cosines.
+# * Below a proposal head, {{see below}}: with a loss on the map its peak is on the target more often in each of the three seeds, though they leave the interval wide {{evidence map-repaired open}}. The score's peak {{evidence score-of-map open}} and the failures, on the real clips {{evidence map-failures-real open}} and the generated ones {{evidence map-failures-generated open}}, are not shown to follow (more are seen among the five look-alike clips alone, one interval of 36), nor is the AUC of one pass, in the table above {{evidence map-auc open}}.
 #
 # What would decide what is open? An interval's half width falls as $1/\sqrt n$; turned round, this is how many clips of the kind it would take to tell the changes of {{see switches}} from none, if they are what the means say:
 
@@ -1537,13 +1535,15 @@ show_table(
     "All real clips: the change, and how many such clips an interval that excludes 0 would take",
     first="switch",
 )
+seeds = by_seed("margin", "plain", "vot2014", "failures")
+print("softmax, margin, failures on VOT-2014 by seed:", ", ".join(map(str, seeds.values())))
 
 # %% [markdown]
-# VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on eleven thousand; their clips are others; and they report no spread. Seeds alone moved the failures of *one* arm on VOT-2014 by as much as the slides' whole effect, as the small dots of {{see ranking}} show.
+# VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on eleven thousand; their clips are others; and they report no spread. The seed alone changes the failures of *one* arm on VOT-2014, printed under the table, by more than the slides' whole effect.
 #
 # ## An open task
 #
-# The margin's size was chosen once, on another network. Choose margin, scale or loss for Lite0. The rule: compare by the lead on generated clips that belong to no benchmark, with three seeds at least; then look at {{see switches}}'s clips *once*, and report the difference with its interval.
+# The margin's size was chosen once, on another network. Choose margin, scale or loss for Lite0. The rule: compare by the lead on generated clips that belong to no benchmark, with three seeds at least (the cell below runs two on a laptop: a beginning); then look at {{see switches}}'s clips *once*, and report the difference with its interval.
 
 # %%
 from course_lib.data.generated import make_sequence, random_spec
