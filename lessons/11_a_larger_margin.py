@@ -1495,6 +1495,14 @@ plots.show(
 # %% [markdown]
 # {{figure below}} Left, in how many of the moments of all generated clips the peak is on the target: of the map, and of the score. Right, failures. Dots are seeds. The slides' observation is in the first column: the map of a head that was trained on its scores alone need not peak where the score does. The loss on the map changes the map; whether it changes the score is what the next columns are for.
 #
+# ## What the figures say
+#
+# * Trained with softmax and margin, targets and look-alikes lie further apart in cosine than with the logistic loss and no margin, {{see distance}} {{evidence apart above}}; some of it is the margin's own, since the same softmax without it separates them less {{evidence apart-softmax above}}.
+# * In widths of the background, too, the maps lead by more than those of the logistic loss, {{see distance}} on the right {{evidence lead above}}; that is the softmax's work, the margin's own part of it is open {{evidence lead-softmax open}}. Whether they lead by more than SiamFC's plain sums is open {{evidence lead-siamfc open}}.
+# * Fewer lost targets through softmax and margin: open in failures per clip, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real clips {{evidence margin-real open}}; so is the margin's own part of it {{evidence softmax-generated open}}. The softmax without a margin loses more than the logistic loss on the real clips {{evidence softmax-alone-real above}}, and among generated look-alikes, where its means are the lower ones, the change is open {{evidence softmax-alone open}}: what is seen among the one need not hold among the other.
+# * The update: open on the real clips, {{see switches}} {{evidence update-real open}}, as is the wider search {{evidence search-real open}}.
+# * Everything switched on, against the plain cosine: open among generated look-alikes, {{see switches}} {{evidence all-generated open}}, and on the real clips {{evidence all-real open}}. The slides' 28.8 % fewer failures: on the real clips neither reproduced nor refuted {{evidence slides-real open}}; among our generated look-alikes there are more than that would leave {{evidence slides-generated above}}.
+#
 # And one pass over all 22 real targets, without restarts: what does each change of training do to the AUC?
 
 
@@ -1517,13 +1525,6 @@ areas = {
 show_table(areas, "One pass over all real clips: the change of AUC", first="change")
 
 # %% [markdown]
-# ## What the figures say
-#
-# * Trained with softmax and margin, targets and look-alikes lie further apart in cosine than with the logistic loss and no margin, {{see distance}} {{evidence apart above}}; some of it is the margin's own, since the same softmax without it separates them less {{evidence apart-softmax above}}.
-# * In widths of the background, too, the maps lead by more than those of the logistic loss, {{see distance}} on the right {{evidence lead above}}; that is the softmax's work, the margin's own part of it is open {{evidence lead-softmax open}}. Whether they lead by more than SiamFC's plain sums is open {{evidence lead-siamfc open}}.
-# * Fewer lost targets through softmax and margin: open in failures per clip, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real clips {{evidence margin-real open}}; so is the margin's own part of it {{evidence softmax-generated open}}. The softmax without a margin loses more than the logistic loss on the real clips {{evidence softmax-alone-real above}}, and among generated look-alikes, where its means are the lower ones, the change is open {{evidence softmax-alone open}}: what is seen among the one need not hold among the other.
-# * The update: open on the real clips, {{see switches}} {{evidence update-real open}}, as is the wider search {{evidence search-real open}}.
-# * Everything switched on, against the plain cosine: open among generated look-alikes, {{see switches}} {{evidence all-generated open}}, and on the real clips {{evidence all-real open}}. The slides' 28.8 % fewer failures: on the real clips neither reproduced nor refuted {{evidence slides-real open}}; among our generated look-alikes there are more than that would leave {{evidence slides-generated above}}.
 # * SiamMargin against SiamFC on the same pairs, {{see switches}}: failures are open among generated look-alikes {{evidence siamfc-generated open}} and on the real clips {{evidence siamfc-real open}}, and so is the AUC of one pass, in the table above {{evidence siamfc-auc open}}, also against the plain cosine {{evidence margin-auc open}}. So on the real clips no better tracker is shown to have come of the wider gap in cosines.
 # * Below a proposal head, {{see below}}: with a loss on the map its peak is on the target more often in each of the three seeds, though they leave the interval wide {{evidence map-repaired open}}. The score's peak {{evidence score-of-map open}} and the failures, on the real clips {{evidence map-failures-real open}} and the generated ones {{evidence map-failures-generated open}}, are not shown to follow (more are seen among the five look-alike clips alone, one interval of 36), nor is the AUC of one pass, in the table above {{evidence map-auc open}}.
 #
