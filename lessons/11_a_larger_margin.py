@@ -1221,7 +1221,7 @@ for ax, (title, scores) in zip(axes[0], titles, strict=True):
 plots.show(figure, alt=f"EAO in order of rank. {'. '.join(told)}.")
 
 # %% [markdown]
-# {{figure ranking}} VOT's ranking plot, laid on its side. Left, as published: the four rows of the slides under the real-time rule (red), and other trackers on the same clips without a clock, among them SiamRPN++ (lesson 09) and SiamDW (lesson 10) (grey; from their authors' tables and READMEs). The slides' tracker with nothing switched on stands where the public SiamRPN++ stands, at .287; each switch moves it up. Right, ours on the VOT-2014 clips, means as large dots, single seeds as small ones: the seeds of some rows are as far apart as the rows.
+# {{figure ranking}} VOT's ranking plot, laid on its side. Left, as published: the four rows of the slides under the real-time rule (orange), and other trackers on the same clips without a clock, among them SiamRPN++ (lesson 09) and SiamDW (lesson 10) (grey; from their authors' tables and READMEs). The slides' tracker with nothing switched on stands where the public SiamRPN++ stands, at .287; each switch moves it up. Right, ours on the VOT-2014 clips, means as large dots, single seeds as small ones: the seeds of some rows are as far apart as the rows.
 #
 # So a rank is not yet a finding. What each switch changes, clip by clip and with an interval:
 
@@ -1274,7 +1274,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure switches}} The change in the number of failures per clip, mean over the seeds, with its 95 % interval over the clips; red if the interval excludes 0, left of the line if there are fewer. A change may be large and its interval larger: nearly all failures are in a few clips. And of 36 intervals chance alone lets about two leave 0 out.
+# {{figure switches}} The change in the number of failures per clip, mean over the seeds, with its 95 % interval over the clips; orange if the interval excludes 0, left of the line if there are fewer. A change may be large and its interval larger: nearly all failures are in a few clips. And of 36 intervals chance alone lets about two leave 0 out.
 #
 # Where do the failures on the real clips come from? Clip by clip, as means over the seeds:
 
