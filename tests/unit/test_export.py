@@ -142,7 +142,7 @@ class TestRefused:
 
     def test_without_the_package(self, tmp_path, monkeypatch):
         monkeypatch.setattr(export_module, "find_spec", lambda name: None)
-        with pytest.raises(CourseError, match=r"package onnx, .*`pip install -e \.\[export\]"):
+        with pytest.raises(CourseError, match=r"package onnx, .*`pip install -e '\.\[export\]'"):
             export(small(), tmp_path / "a.onnx")
         assert list(tmp_path.iterdir()) == []
 

@@ -253,7 +253,7 @@ class TestInOrder:
         assert done.returncode == 0 and "| one |" in done.stdout, done.stderr
 
     @pytest.mark.parametrize(
-        "start", ["evaluate --tracker siamfc ", "evaluate --tracker siammargin "]
+        "start", ["evaluate --tracker siamfc --benchmark", "evaluate --tracker siammargin "]
     )
     def test_without_the_data_the_script_that_brings_them_is_named(self, clone, start):
         done = run(clone, printed(start))
