@@ -5,8 +5,8 @@ python benchmarks/network_speed.py siamdw --write results/siamdw_speed.json
 python benchmarks/network_speed.py siamrpn++ --write results/siamrpnpp_speed.json
 
 Plain: batch norm as layers, every padded cell computed and then cropped, NCHW, single precision,
-the correlation as one convolution. The trackers are the same, and so are their boxes. Lesson 10 shows
-the results. In "siamdw", AlexNet is measured beside CIResNet-22, so that the two networks' own
+the correlation as one convolution. The trackers are the same, and so are their boxes. Lesson 10
+shows the results. In "siamdw", AlexNet is measured beside CIResNet-22, so that the two networks' own
 speeds can be compared too.
 """
 

@@ -60,8 +60,8 @@ from course_lib.training.settings import TrainSettings
 ARMS: dict[str, dict[str, Any]] = {
     "margin": {},
     "cosine": {"margin.margin": 0.0, "margin.loss": "logistic"},
-    # the recipe's 8 pixels need a ring, which SiamFC does not have: cells 9 pixels from the target would
-    # be rivals
+    # the recipe's 8 pixels need a ring, which SiamFC does not have: cells 9 pixels from the target
+    # would be rivals
     "siamfc": {"network": "siamfc", "radius": 16.0},
     "margin pixel by pixel": {"margin.loss": "logistic"},
     "softmax without margin": {"margin.margin": 0.0},

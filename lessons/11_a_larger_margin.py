@@ -716,7 +716,7 @@ show_table(
 #
 # <details><summary>What came of it</summary>
 #
-# In the long runs, {{see distance}} on the left, the margin does both, and next to nothing to the look-alikes. Under the softmax it raises the target's cosine by .03 {{evidence target-softmax above}} and pushes the background down a little further {{evidence background-softmax below}}; pixel by pixel it raises the target's by as much {{evidence target-logistic above}} and moves the background most {{evidence background-logistic below}}. That all three lie lower with softmax than with the logistic loss is the softmax's doing, with margin or without. The few steps of this notebook only begin that: pixel by pixel all three may rise together at first. And compare distance with width in the table: where hills move apart and widen by the same factor, the lead stays where it was.
+# In the long runs, {{see distance}} on the left, the margin does both, and next to nothing to the look-alikes. Under the softmax it raises the target's cosine by .03 {{evidence target-softmax above}} and pushes the background down a little further {{evidence background-softmax below}}; pixel by pixel it raises the target's by as much {{evidence target-logistic above}} and moves the background most {{evidence background-logistic below}}. That target and look-alikes lie lower with softmax than with the logistic loss is the softmax's doing, with margin or without. The few steps of this notebook only begin that: pixel by pixel all three may rise together at first. And compare distance with width in the table: where hills move apart and widen by the same factor, the lead stays where it was.
 # </details>
 #
 # What each loss works on can be seen directly, without training, as in {{see symptom}}: of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could be taken for it?
@@ -1540,7 +1540,7 @@ seeds = by_seed("margin", "plain", "vot2014", "failures")
 print("softmax, margin, failures on VOT-2014 by seed:", ", ".join(map(str, seeds.values())))
 
 # %% [markdown]
-# VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on eleven thousand; their clips are others; and they report no spread. The seed alone changes the failures of *one* arm on VOT-2014, printed under the table, by more than the slides' whole effect.
+# VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on eleven thousand; their clips are others; and they report no spread. The seed alone changes the failures of *one* arm on VOT-2014, printed under the table, by more, in proportion, than the slides' whole effect.
 #
 # ## An open task
 #

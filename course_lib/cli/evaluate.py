@@ -87,8 +87,9 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
         "--benchmark",
         default="generated-v1",
         help=f"one of {', '.join(benchmark_names())} (or vot with another year), several joined "
-        "with '+', as in otb+vot2014, or folder:PATH, your own clips: a folder for each with images or one video, and groundtruth.txt (x,y,w,h per "
-        "line, counted from 0) or groundtruth_rect.txt (counted from 1); default: generated-v1. "
+        "with '+', as in otb+vot2014, or folder:PATH, your own clips: a folder for each with images "
+        "or one video, and groundtruth.txt (x,y,w,h per line, counted from 0) or "
+        "groundtruth_rect.txt (counted from 1); default: generated-v1. "
         f"data_scripts/README.md says where each is expected{more}",
     )
     option(

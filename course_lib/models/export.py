@@ -99,8 +99,8 @@ def _check(network: OneStream, path: Path) -> None:
     if find_spec("onnx") is None:
         raise CourseError(
             f"PyTorch's exporter needs the package onnx, which is not installed in "
-            f"{sys.executable}; run `pip install -e '.[export]' -c constraints.txt` in the course's "
-            "folder"
+            f"{sys.executable}; run `pip install -e '.[export]' -c constraints.txt` in the "
+            "course's folder"
         )
 
 
