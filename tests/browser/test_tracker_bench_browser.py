@@ -264,6 +264,42 @@ def test_by_touch(bench):
     near(bench.reads(), [16, 180, 48, 48])
 
 
+def memory(bench: Bench) -> dict[str, float]:
+    """MiB of the page's objects, of the processes that draw it, and of the kernel."""
+    import psutil
+
+    used = {"page": 0.0, "renderer": 0.0, "ipykernel": 0.0}
+    for process in psutil.Process().children(recursive=True):
+        try:
+            words = " ".join(process.cmdline())
+            size = process.memory_info().rss / 2**20
+        except psutil.Error:  # it has ended
+            continue
+        for kind in ("renderer", "ipykernel"):
+            used[kind] += size * (kind in words)
+    bench.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+    heap = bench.driver.execute_cdp_cmd("Runtime.getHeapUsage", {})
+    return used | {"page": heap["usedSize"] / 2**20}
+
+
+def test_memory_does_not_grow_over_2000_frames(bench):
+    bench.button("Webcam").click()
+    bench.until(lambda: "Draw a box" in bench.readout, "the camera")
+    choose(bench, "kcf")
+    bench.draw(100, 80, 48, 48)
+    bench.button("Track").click()
+    # the browser fills its store of video frames in the first hundreds
+    bench.until(lambda: bench.frame() >= 600, "600 frames", seconds=240)
+    before = memory(bench)
+    assert min(before.values()) > 5  # each was found
+    bench.until(lambda: bench.frame() >= 2000, "2,000 frames", seconds=600)
+    grown = {kind: size - before[kind] for kind, size in memory(bench).items()}
+    bench.button("Pause").click()
+    print({kind: round(size, 1) for kind, size in grown.items()})
+    # 1,400 frames of the camera are 1.7 GB; their JPEG files 20 MB, in a file
+    assert grown["page"] < 3 and grown["renderer"] < 60 and grown["ipykernel"] < 12
+
+
 def test_nothing_went_wrong_in_the_console(bench):
     assert severe(bench.driver) == []
 
