@@ -13,6 +13,7 @@ anything.
 from __future__ import annotations
 
 import argparse
+import glob
 import os
 import shutil
 import sys
@@ -84,7 +85,11 @@ def _parser() -> argparse.ArgumentParser:
 def _name(arguments: argparse.Namespace) -> str:
     """The clip's name: as given, or after the frames."""
     path = Path(arguments.frames).expanduser().resolve()
-    return plain_name(arguments.name or (path.stem if path.is_file() else path.name), "--name")
+    if path.is_file():
+        name = path.stem
+    else:  # a pattern is named after its folder, as that folder would be
+        name = path.parent.name if glob.has_magic(path.name) and not path.is_dir() else path.name
+    return plain_name(arguments.name or name, "--name")
 
 
 def make(

@@ -10,6 +10,7 @@ recipes; one that needs more says how many --pixels.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -52,7 +53,10 @@ def main(argv: list[str] | None = None) -> None:
     folder = a.root / "shards" / a.dataset
     options = {"dataset": a.dataset, "fresh": a.fresh, "pixels": a.pixels}
     index = write_shards(videos, folder, a.per_shard, a.every, **options)
-    print(f"{len(videos)} videos packed; listed in {index}")
+    count = sum(
+        len(row["videos"]) for row in json.loads(index.read_text(encoding="utf-8"))["shards"]
+    )
+    print(f"{count} of {len(videos)} videos packed; listed in {index}")
 
 
 if __name__ == "__main__":

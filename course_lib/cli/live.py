@@ -116,8 +116,9 @@ def _steps(
         for moment in moments:
             session.see(moment.read())
             if key == "s":
-                drawn = select_box(session.frame) if box is None else box
-                session.start(TARGET, arguments.tracker, drawn)
+                drawn = _drawn(session) if box is None else box
+                if drawn is not None:
+                    session.start(TARGET, arguments.tracker, drawn)
                 box = None  # the next one is drawn
             answer = session.answers[TARGET]
             text = f"{moment.number}  {answer.tracker}  {answer.surety}"
@@ -132,6 +133,17 @@ def _steps(
     finally:
         if window:
             window.close()
+
+
+def _drawn(session: LiveSession) -> np.ndarray | None:
+    """The box that the user draws in the last frame; None leaves a target followed already as it
+    is."""
+    try:
+        return select_box(session.frame)
+    except CourseError:
+        if TARGET not in session.answers:
+            raise
+        return None
 
 
 def _write(arguments: argparse.Namespace, steps: Iterator) -> int:

@@ -155,9 +155,11 @@ class LiveSession:
         began = time.perf_counter()
         tracker.init(self.frame, box.copy())
         seconds = time.perf_counter() - began
-        self.followed[target] = Followed(tracker, thresholds_of(tracker))
+        thresholds = thresholds_of(tracker)
+        self.followed[target] = Followed(tracker, thresholds)
         self._note(target, name, box)
-        return self._say(target, Answer(tracker.name, box, np.nan, "sure", seconds, drawn=True))
+        surety = "sure" if thresholds else ""
+        return self._say(target, Answer(tracker.name, box, np.nan, surety, seconds, drawn=True))
 
     def drop(self, target: int) -> None:
         """Follow a target no longer."""
@@ -182,18 +184,19 @@ class LiveSession:
 def repeat(
     recording: Recording,
     tracker: str | Callable[[], Tracker] | None = None,
+    make: Callable[[str], Tracker] = make_live,
 ) -> Recording:
     """The same frames and the same boxes drawn in them once more, perhaps with another tracker.
 
     Args:
         recording: of a session that has frames.
         tracker: a name, or a function that makes one; None repeats with the trackers used.
+        make: makes a tracker from its name.
 
     Raises:
         CourseError: if the tracker cannot be made.
     """
-    make = tracker if callable(tracker) else None
-    session = LiveSession(make_live if make is None else lambda _name: make())
+    session = LiveSession((lambda _name: tracker()) if callable(tracker) else make)
     again = Recording(recording.frames, recording.seconds[: len(recording)])
     session.recording = again
     waiting = recording.events[:]

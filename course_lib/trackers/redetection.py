@@ -42,7 +42,7 @@ class RedetectionSettings(Settings):
     spacing: Positive = 0.75  # from one place of the grid to the next, in sides of the box
     places: Count = 16  # of the grid, asked in each frame while lost
     absent: bool = False  # whether a lost target is reported as absent, a row of NaN
-    weights: str = ""  # of the course, that the thresholds were chosen on; "" without a network
+    weights: str = ""  # said by a recipe: weights of the course for which it was chosen, if any
 
     def __post_init__(self) -> None:
         super().__post_init__()

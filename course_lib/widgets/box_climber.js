@@ -54,6 +54,7 @@ function render({ model, el }) {
   function drop(box) {
     own = box;
     model.set("box", box);
+    model.set("step", 0);
     model.save_changes();
     draw();
   }

@@ -12,14 +12,15 @@ const REFUSED = {
 
 /** Resolves when `name` happens to `node`; an error of the node, or thirty seconds in vain, rejects with the sentence `otherwise`. */
 function happens(node, name, otherwise) {
+  const listening = new AbortController(); // a file has thousands of seeks, and each would leave a listener
+  const { signal } = listening;
   return new Promise((resolve, reject) => {
+    const fail = () => reject(new Error(otherwise));
     const timer = setTimeout(fail, 30000);
-    function fail() {
-      reject(new Error(otherwise));
-    }
-    node.addEventListener(name, () => { clearTimeout(timer); resolve(); }, { once: true });
-    node.addEventListener("error", () => { clearTimeout(timer); fail(); }, { once: true });
-  });
+    signal.addEventListener("abort", () => clearTimeout(timer));
+    node.addEventListener(name, resolve, { signal });
+    node.addEventListener("error", fail, { signal });
+  }).finally(() => listening.abort());
 }
 
 /** A video file waits until the next frame is asked for, unless `patient` is false; a camera never waits. */
@@ -29,6 +30,7 @@ class BrowserSource {
     this.video.muted = true;
     this.sketch = document.createElement("canvas");
     this.live = false; // a camera
+    this.opened = 0; // how often a source was opened or closed
     this.patient = true;
   }
 
@@ -55,18 +57,26 @@ class BrowserSource {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Error(`Here the browser gives no page the webcam: only on localhost and https. ${INSTEAD}`);
     }
+    const mine = this.opened;
+    let stream;
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, facingMode: "environment" } });
+      stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, facingMode: "environment" } });
     } catch (problem) {
       throw new Error(`${REFUSED[problem.name] ?? problem.message}. ${INSTEAD}`);
     }
-    this.video.srcObject = this.stream;
+    if (mine !== this.opened) { // the user was asked, and meanwhile chose something else
+      stream.getTracks().forEach((track) => track.stop());
+      throw new Error("Another source was chosen.");
+    }
+    this.stream = stream;
+    this.video.srcObject = stream;
     await this.video.play();
     this.live = true;
     this.begun = performance.now() / 1000;
   }
 
   close() {
+    this.opened++;
     this.video.pause();
     this.stream?.getTracks().forEach((track) => track.stop()); // the camera's lamp goes out
     if (this.address) URL.revokeObjectURL(this.address);

@@ -13,7 +13,7 @@ function render({ model, el }) {
   const source = new BrowserSource();
   const view = Math.random().toString(36).slice(2); // several views of one widget: each gets its own answers
   const asked = new Map(); // number of a question → what its answer resolves
-  let [questions, open, running, previews, paintings, charted] = [0, false, false, 0, 0, 0];
+  let [questions, open, running, previews, openings, paintings, charted] = [0, false, false, 0, 0, 0, 0];
   let shown = null; // the frame in view: bitmap, size, and jpeg and seconds while Python does not have it
   let chosen = 1; // the target that is drawn
   let said = new Map(); // target → Python's last answer
@@ -22,6 +22,8 @@ function render({ model, el }) {
   let bands = new Map(); // target → its scores
   let ticks = []; // times of the last answers
   let last = -1; // number of the frame in view, by Python's count
+  let [runs, work] = [0, Promise.resolve()]; // the run that counts; settles when no run is at work
+  let speech = null; // a box is spoken once it is at rest
   let upcoming = null; // promise of the browser's next frame: it is fetched while Python tracks in this one
 
   const canvas = element("canvas", { role: "img" });
@@ -97,10 +99,13 @@ function render({ model, el }) {
   async function begin(opening, anew = true) {
     pause();
     open = false;
-    const mine = ++previews;
+    const [mine, turn] = [++previews, ++openings];
     try {
-      if (anew) await ask({ do: "open" });
-      [said, pending, bands, chosen, last, upcoming] = [new Map(), new Map(), new Map(), 1, -1, null];
+      await work; // the old source's last frame is answered
+      if (turn !== openings) return; // another source was chosen meanwhile
+      const [answer] = anew ? await patiently(ask({ do: "open" })) : [{}];
+      if (answer.problem) return tell(answer.problem);
+      [said, pending, bands, chosen, last, upcoming, shown] = [new Map(), new Map(), new Map(), 1, -1, null, null];
       await opening();
       if (!inKernel) shown = await source.grab();
     } catch (problem) {
@@ -137,7 +142,7 @@ function render({ model, el }) {
 
   /** Python's own first frame, or the one that another view has come to. */
   async function look() {
-    await take(await ask({ do: "look" }));
+    await take(await patiently(ask({ do: "look" })));
   }
 
   function centralBox() {
@@ -163,7 +168,9 @@ function render({ model, el }) {
     if (w <= 1 && h <= 1) pending.delete(chosen); // a first drag that was undone
     else pending.set(chosen, box);
     draw();
-    voice.textContent = `Box of target ${chosen} x ${x}, y ${y}, width ${w}, height ${h}`;
+    clearTimeout(speech);
+    const words = `Box of target ${chosen} x ${x}, y ${y}, width ${w}, height ${h}`;
+    speech = setTimeout(() => (voice.textContent = words), 400);
   }
 
   /** Another tracker for the chosen target: it starts at the box in view. */
@@ -171,7 +178,7 @@ function render({ model, el }) {
     wanted.set(chosen, tracker.value);
     model.set("tracker", tracker.value);
     model.save_changes();
-    if (open && boxFor(chosen)) drawBox(boxFor(chosen));
+    if (open && boxFor(chosen)) drawBox([...boxFor(chosen)]);
   }
 
   function choose(number) {
@@ -219,6 +226,7 @@ function render({ model, el }) {
 
   function pause() {
     running = false;
+    runs++;
     previews++; // a preview ends
     if (source.live) upcoming = null; // it will be old when tracking goes on
     source.hold();
@@ -230,18 +238,24 @@ function render({ model, el }) {
     if (!open || running) return open || tell(BEGIN);
     if (!said.size && !pending.size) return tell(DRAW);
     running = true;
+    const mine = ++runs;
     previews++;
     play.textContent = "Pause";
     ticks = [];
     voice.textContent = "tracking";
+    work = work.then(() => mine === runs && track(frames, mine)); // never two at once
+    await work;
+    if (mine === runs) pause();
+    draw();
+  }
+
+  async function track(frames, mine) {
     try {
       let going = await flush();
-      for (let k = 0; going && running && k < frames; k++) going = await next();
+      for (let k = 0; going && mine === runs && k < frames; k++) going = await next();
     } catch (problem) {
       tell(problem.message);
     }
-    if (running) pause();
-    draw();
   }
 
   /** Send the boxes drawn, and the frame in view if Python does not have it. */
@@ -250,7 +264,8 @@ function render({ model, el }) {
     const starts = [...pending].map(([number, box]) => ({ target: number, box, tracker: wanted.get(number) }));
     const message = { do: "step", starts, seconds: shown.seconds ?? 0 };
     const good = await take(await patiently(ask(message, shown.jpeg ? [shown.jpeg] : [])));
-    if (good) pending = new Map();
+    // a box drawn meanwhile waits for the next run
+    if (good) starts.forEach(({ target, box }) => { if (pending.get(target) === box) pending.delete(target); });
     return good;
   }
 
@@ -283,6 +298,7 @@ function render({ model, el }) {
   /** Show an answer of Python's; false if it ends the run. */
   async function take([answer, buffers]) {
     if (answer.problem) {
+      if (shown && answer.frame > last) [shown.jpeg, last] = [null, answer.frame]; // Python has the frame all the same
       tell(answer.problem);
       return false;
     }
@@ -296,6 +312,7 @@ function render({ model, el }) {
     last = answer.frame;
     const before = said;
     said = new Map(answer.targets.map((one) => [one.target, one]));
+    for (const number of bands.keys()) if (!said.has(number)) bands.delete(number); // dropped meanwhile
     for (const one of answer.targets) {
       if (!bands.has(one.target)) bands.set(one.target, new ScoreBand(one.target, styles[one.target - 1].colour));
       if (fresh || one.drawn) bands.get(one.target).add(one);
@@ -315,7 +332,7 @@ function render({ model, el }) {
     readout.textContent = [`frame ${answer.frame}`, ...each].join(" · ") + rate;
     for (const one of answer.targets) { // read aloud when it changes, not in every frame
       const was = before.get(one.target)?.surety;
-      if (was !== undefined && was !== one.surety) voice.textContent = `target ${one.target} ${one.surety}${one.surety === "lost" ? ": draw its box again" : ""}`;
+      if (one.surety && was !== undefined && was !== one.surety) voice.textContent = `target ${one.target} ${one.surety}${one.surety === "lost" ? ": draw its box again" : ""}`;
     }
     const lost = answer.targets.filter((one) => one.surety === "lost").map((one) => one.target);
     if (lost.length) readout.textContent += ` · lost: target ${lost.join(", ")}; draw its box again`;
@@ -331,6 +348,7 @@ function render({ model, el }) {
     if (!shown) return;
     cancelAnimationFrame(paintings);
     paintings = requestAnimationFrame(() => {
+      if (!shown) return; // a new source is being opened
       paintFrame(canvas, shown.bitmap, shown.size);
       const absent = [NaN, NaN, NaN, NaN];
       const boxes = styles.map((_, k) => boxFor(k + 1) ?? absent);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from course_lib import plots
 from course_lib.data.camera import Camera
 from course_lib.data.jpegs import jpeg_of
 from course_lib.data.video import TimedFrame, find_frames, timed
-from course_lib.errors import CourseError, DataError, SettingsError
+from course_lib.errors import CourseError, DataError, SettingsError, os_error_in_words
 from course_lib.evaluation.live import LiveSession, live_names, make_live, repeat
 from course_lib.evaluation.recording import Recording
 from course_lib.lookup import row
@@ -64,6 +65,7 @@ class TrackerBench(ImageWidget):
     tracker = traitlets.Unicode().tag(sync=True)
     styles = traitlets.List().tag(sync=True)  # of the targets
     palette = traitlets.Bytes().tag(sync=True)  # 256 RGB triples for the map
+    camera: Camera | None = None  # also for a bench that could not be made, which is closed, too
 
     def __init__(
         self,
@@ -100,7 +102,13 @@ class TrackerBench(ImageWidget):
     def repeat(self, tracker: str | Callable[[], Tracker] | None = None) -> Recording:
         """The session's frames and drawn boxes once more, with another tracker, given as a name or
         a function that makes one; by default with the same ones."""
-        return repeat(self.recording, tracker)
+        return repeat(self.recording, tracker, self.make)
+
+    def close(self) -> None:
+        """Close the widget, and let other programs use the camera."""
+        if self.camera is not None:
+            self.camera.close()
+        super().close()
 
     def export(self, folder: Path | str) -> list[Path]:
         """Write the session as live.mp4, which browsers play, and live.csv; returns their paths.
@@ -170,8 +178,13 @@ class TrackerBench(ImageWidget):
         """Answer a message of the page; what is wrong is answered in words."""
         try:
             reply, parts = self.reply(content, buffers)
-        except CourseError as problem:
-            reply, parts = {"problem": str(problem)}, []
+        except (
+            Exception
+        ) as problem:  # the page waits for an answer; a tracker may be the user's own
+            if not isinstance(problem, CourseError):
+                logging.getLogger(__name__).exception("the tracker bench could not go on")
+            reply = {"problem": _in_words(problem), "frame": len(self.recording) - 1}
+            parts = []
         self.send(reply | {"ask": content.get("ask"), "view": content.get("view")}, parts)
 
     def _from_kernel(self) -> Iterator[TimedFrame]:
@@ -217,6 +230,13 @@ class TrackerBench(ImageWidget):
             write = {"mp4": self.recording.write_video, "csv": self.recording.write_csv}[kind]
             write(path)
             return {"name": path.name, "type": KINDS[kind]}, [path.read_bytes()]
+
+
+def _in_words(problem: Exception) -> str:
+    if isinstance(problem, OSError):
+        return os_error_in_words(problem)
+    kind = "" if isinstance(problem, CourseError) else f"{type(problem).__name__}: "
+    return f"{kind}{problem}"
 
 
 def _known(value: np.ndarray | float) -> list[float] | float | None:

@@ -103,6 +103,15 @@ class TestLive:
         assert len(screen.shown) == 4  # q was pressed over the fourth
         assert screen.asked == 1  # s asks for a box in the next frame
 
+    def test_a_box_asked_for_and_not_drawn_changes_nothing(self, monkeypatch, tmp_path):
+        screen = Screen(keys="xxs", drawn=(0, 0, 0, 0)).install(monkeypatch)
+        out = tmp_path / "a.mp4"
+        assert main(["live", *BOX, "--tracker", "ncc", "--output", str(out)]) == 0
+        rows = list(csv.DictReader(out.with_suffix(".csv").open()))
+        assert screen.asked == 1 and len(rows) == 12
+        assert [row["state"] for row in rows].count("drawn") == 1
+        assert main(["live", "--select", "--tracker", "ncc"]) == 2  # the first one is needed
+
     def test_headless_into_a_video_and_a_table(self, monkeypatch, tmp_path):
         Screen().install(monkeypatch)
         monkeypatch.delenv("DISPLAY")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import cv2
 import numpy as np
@@ -76,6 +77,8 @@ def test_images_are_copied_as_they_are(place):
 def test_the_names_that_the_clip_gets(place):
     assert make(place, "film.avi") == 0 and make(place, "frames") == 0
     assert sorted(dataset(place).names) == ["film", "frames"]
+    shutil.rmtree(place / "data" / "own")
+    assert make(place, "frames/*.png") == 0 and dataset(place).names == ["frames"]
 
 
 def test_several_targets_are_several_clips(place):

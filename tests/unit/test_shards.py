@@ -343,7 +343,7 @@ class TestScript:
     @pytest.mark.slow
     def test_packs_refuses_and_packs_again(self, project, root):
         done = self.run(project, root, "got10k-train")
-        assert done.returncode == 0 and "2 videos packed" in done.stdout, done.stderr
+        assert done.returncode == 0 and "2 of 2 videos packed" in done.stdout, done.stderr
         assert len(read_index(root / "shards" / "got10k-train")) == 1
         refused = self.run(project, root, "got10k-train", "--every", "2")
         assert refused.returncode == 2 and "with every 1, now 2" in refused.stderr

@@ -90,6 +90,22 @@ class TestBench:
         bench.reply({"do": "step", "next": True}, [])
         assert bench.reply({"do": "step", "next": True}, [])[0] == {"end": True}
 
+    def test_a_camera_is_given_back(self, monkeypatch):
+        """By a closed bench, and when the cell that makes it is run again."""
+        devices = []
+
+        def opened(number):
+            free = all(device.released for device in devices)  # one user at a time
+            devices.append(Device(2, opens=free))
+            return devices[-1]
+
+        monkeypatch.setattr(cv2, "VideoCapture", opened)
+        first = TrackerBench(camera=0)
+        again = TrackerBench(camera=0)
+        assert [d.released for d in devices] == [True, False] and first.camera is not again.camera
+        again.close()
+        assert devices[1].released and TrackerBench(camera=0).reply({"do": "look"}, [])
+
     def test_several_targets_one_dropped(self):
         bench = TrackerBench()
         send(bench, 0, starts=[start(k, "ncc", 0) for k in range(1, MOST + 1)])
@@ -125,6 +141,22 @@ class TestBench:
             *((k, "b") for k in (3, 4, 5)),
         ]
 
+    def test_a_fault_in_a_tracker_of_ones_own_is_answered_too(self, monkeypatch, caplog):
+        class Faulty(Scripted):
+            def update(self, frame):
+                raise IndexError("index 9 is out of bounds")
+
+        bench, sent = TrackerBench(make=lambda name: Faulty()), []
+        monkeypatch.setattr(bench, "send", lambda content, buffers=None: sent.append(content))
+        for k, content in enumerate(({"starts": [start(1, "kcf", 0)]}, {})):
+            jpeg = jpeg_of(frame_at(k))
+            bench._handle_custom_msg({"ask": k, "view": "a", "do": "step", **content}, [jpeg])
+        assert sent[0]["targets"][0]["surety"] == ""  # nobody has chosen thresholds for it
+        # the page learns which frame is recorded, and does not send it again
+        assert sent[1]["problem"] == "IndexError: index 9 is out of bounds"
+        assert sent[1]["frame"] == 1 and sent[1]["ask"] == 1
+        assert "in update" in caplog.text
+
     def test_a_step_before_any_frame_has_no_state(self):
         with pytest.raises(DataError, match="no frame"):
             TrackerBench().reply({"do": "step"}, [])
@@ -148,6 +180,10 @@ class TestBench:
         again = bench.repeat()
         np.testing.assert_array_equal(again.result(1).boxes, bench.recording.result(1).boxes)
         assert (bench.repeat("stay-put").result(1).boxes == box_at(0)).all()
+        own = TrackerBench(make=lambda name: Scripted())
+        for t in range(3):
+            send(own, t, starts=[start(1, "kcf", 0)] if t == 0 else [])
+        assert {a[1].tracker for a in own.repeat().answers} == {Scripted().name}
         paths = bench.export(tmp_path / "there")
         assert [p.name for p in paths] == ["live.mp4", "live.csv"] and all(
             map(VideoFile, paths[:1])
