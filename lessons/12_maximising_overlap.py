@@ -152,7 +152,7 @@ plots.show(figure, alt=words)
 #
 # <details><summary>Hint 1</summary>
 #
-# `boxes.detach().requires_grad_()` is a copy that remembers what is computed from it; `torch.autograd.grad(values.sum(), boxes)` returns a tuple with one gradient, (P, 4).
+# `boxes.detach().clone().requires_grad_()` is a copy that remembers what is computed from it; `torch.autograd.grad(values.sum(), boxes)` returns a tuple with one gradient, (P, 4).
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -1186,7 +1186,7 @@ progress()
 # ## Classic mistakes
 #
 # * **Taking the best-judged box instead of a mean.** Among many boxes the one with the highest prediction is the one whose error was the luckiest.
-# * **Steps without the factors.** The gradient falls with the sides of the box: alone it moves a small target's box too far and a large one's hardly at all. With $(w, h, w, h)$ both move as many pixels.
+# * **Steps without the factors.** The gradient falls with the sides of the box: alone, no length suits both: one that is right for a small box hardly moves a large one, and one that is right for a large box throws a small one too far. With $(w, h, w, h)$ both move as many pixels.
 # * **Gradients from one step in the next.** `backward` adds to what is there, and each step goes along the sum of all before it.
 # * **Comparing at an IoU of .5.** There a box that fits and one that merely covers count the same.
 #

@@ -1110,7 +1110,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The network that never sees the template is the floor of {{see arms}}: what is above it has been gained by comparing. After so few steps nothing is, as far as can be told: there is no sign that the network compares yet. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. That a network without position codes cannot be told from the recipe as it is need not surprise: its backbone is padded, and lesson 10 has shown that padding tells the place. All intervals stand below, under *What the figures say*.
+# The network that never sees the template is, in {{see arms}}, the floor for the arms with its backbone: only what is above it has been gained by comparing. After so few steps nothing is, as far as can be told: there is no sign that the network compares yet. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. That a network without position codes cannot be told from the recipe as it is need not surprise: its backbone is padded, and lesson 10 has shown that padding tells the place. All intervals stand below, under *What the figures say*.
 # </details>
 #
 # ## What the figures say

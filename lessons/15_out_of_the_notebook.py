@@ -531,7 +531,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The differences stand with their intervals under *What the figures say*, at the end. They say what a short training makes of equal pairs, no more; what ten times as many steps would make of them is not measured here.
+# On generated sequences the one stream comes last, {{see pairs}}: behind SiamFC {{evidence pairs-siamfc above}}, SiamRPN++ {{evidence pairs-siamrpnpp above}} and ATOM {{evidence pairs-atom above}}. How these three stand among themselves no interval here says. All this says what a short training makes of equal pairs, no more; what ten times as many steps would make of them is not measured here.
 # </details>
 #
 # ### On real targets
@@ -565,7 +565,7 @@ plots.show(
 #
 # ### Place, size, or steps?
 #
-# The one stream had SiamRPN++'s backbone, pairs and steps. What, then, costs it the difference of {{see real}}? One factor at a time: after every frame the tracker is told the *true size* and keeps the place it found, or is told the *true place* and keeps the size. What then remains of the difference is not for the first error to explain. And a question to the training: the cards keep the IoU on held-out pairs along the way. **Predict:** attention has to learn how to compare, correlation compares from the first step on. How would that show in the curves?
+# The one stream had SiamRPN++'s backbone, pairs and steps. What, then, costs it the difference of {{see real}}? One factor at a time: after every frame the tracker is told the *true size* and keeps the place it found, or is told the *true place* and keeps the size. What remains of the difference when both are told the true size cannot come from size; what remains when both are told the true place cannot come from place. And a question to the training: the cards keep the IoU on held-out pairs along the way. **Predict:** attention has to learn how to compare, correlation compares from the first step on. How would that show in the curves?
 
 # %%
 told_one = read_measured(RESULTS / "place_or_size.json")

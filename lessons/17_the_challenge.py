@@ -233,8 +233,8 @@ def measured_file(name):
 refound = measured_file("refound.json")
 names = list(refound["trackers"])
 figure, axes = plots.new_figure(width=9.2, height=3.0, columns=2)
-titles = {"auc": "all frames", "after": "after the target was first away"}
-for ax, (key, title) in zip(axes[0], titles.items(), strict=True):
+titles = {"auc": ("AUC", "all frames"), "after": ("IoU", "after the target was first away")}
+for ax, (key, (measure, title)) in zip(axes[0], titles.items(), strict=True):
     rows = [refound["trackers"][name][key] for name in names]
     ax.errorbar(
         [r["mean"] for r in rows],
@@ -245,12 +245,12 @@ for ax, (key, title) in zip(axes[0], titles.items(), strict=True):
     )
     ax.axvline(0, color="0.5")
     ax.set_yticks(range(len(rows)), names)
-    ax.set(title=title, xlabel="AUC with minus without")
+    ax.set(title=title, xlabel=f"{measure}, with minus without")
     ax.grid(alpha=0.3)
 said = "; ".join(f"{n} {refound['trackers'][n]['after']['said']}" for n in names)
 plots.show(
     figure,
-    alt=f"What re-detection adds to the AUC, with intervals over clips, tracker by tracker. After the target was first away: {said}.",
+    alt=f"What re-detection adds to the AUC and to the IoU after the target was first away, with intervals over clips, tracker by tracker. The latter: {said}.",
 )
 show_table(
     {
@@ -263,7 +263,7 @@ show_table(
 print(measured_words(refound))
 
 # %% [markdown]
-# {{figure refound}} Differences and their 95 % intervals over the same clips, whose targets are hidden or leave the view. The clips were chosen for that: on others there is less to gain.
+# {{figure refound}} Differences and their 95 % intervals over the same clips, whose targets are hidden or leave the view: left of the AUC, right of the mean IoU in the frames after the target was first away in which it is visible. The clips were chosen for that: on others there is less to gain.
 #
 # <details><summary>What came of it</summary>
 #
@@ -444,7 +444,7 @@ def mended_boxes(rows, length):
 plots.show(*drawn_boxes(mended_boxes, "mended"))
 
 # %% [markdown]
-# {{figure mended}} The same frames. `python data_scripts/own.py make my.mp4 my.csv --dataset mine` does this for CSV, COCO and CVAT and draws such a sheet at its end (its x2 and y2 are where the box *ends*: add 1 to the number of a last pixel); then `python -m course_lib evaluate --benchmark folder:PATH --tracker kcf` measures on it.
+# {{figure mended}} The same frames. `python data_scripts/own.py make my.mp4 my.csv --dataset mine --first-frame 1 --first-pixel 1` does this for CSV, COCO and CVAT whose frames and pixels are counted from 1, without the two options for those counted from 0, and draws such a sheet at its end (its x2 and y2 are where the box *ends*: add 1 to the number of a last pixel); then `python -m course_lib evaluate --benchmark folder:PATH --tracker kcf` measures on it.
 #
 # ## How sure is a difference?
 #
@@ -794,7 +794,7 @@ plots.show(*shown)
 #
 # <details><summary>What came of it</summary>
 #
-# The printed lines say it, with an interval each; a pair that is reversed counts only if both protocols are sure of it. If the table is not there yet, the command above makes it, tracker by tracker.
+# No order differs surely from another: the printed lines give each rank correlation with its interval, and the intervals of all of them overlap. A pair that is reversed counts only if both protocols are sure of it. If the table is not there yet, the command above makes it, tracker by tracker.
 # </details>
 #
 # Who changes places, and with whom? Only trackers that have been through all protocols are shown:

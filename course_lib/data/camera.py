@@ -12,7 +12,6 @@ import cv2
 from course_lib.data.video import TimedFrame
 from course_lib.errors import DataError, MissingDataError
 
-
 # those in use, by number: most systems give a camera to one user at a time, and a cell that is run
 # again asks for it while the widget of its first run still holds it
 _OPEN: weakref.WeakValueDictionary[int, Camera] = weakref.WeakValueDictionary()

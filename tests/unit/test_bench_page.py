@@ -36,7 +36,8 @@ FILM = (
       if (tag !== "video") return node;
       let now = 0;
       Object.assign(node, { duration: 100, videoWidth: 320, videoHeight: 180, ended: false, paused: true });
-      Object.defineProperty(node, "currentTime", { get: () => now, set(to) { now = to; setTimeout(() => node.dispatchEvent(new Event("seeked")), SEEK); } });
+      const sought = () => node.dispatchEvent(new Event("seeked"));
+      Object.defineProperty(node, "currentTime", { get: () => now, set(to) { now = to; setTimeout(sought, SEEK); } });
       Object.defineProperty(node, "src", { set() { setTimeout(() => node.dispatchEvent(new Event("loadeddata")), 5); } });
       node.addEventListener = (name, call, options) => {
         listeners++;
