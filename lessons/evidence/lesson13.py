@@ -24,9 +24,9 @@ def online_minus_frozen() -> Interval:
         np.mean(
             [
                 [
-                    clips[clip]
-                    for _, clips in sorted(r["failures"].items())
-                    for clip in sorted(clips)
+                    counts[name]
+                    for _, counts in sorted(r["failures"].items())
+                    for name in sorted(counts)
                 ]
                 for r in runs
                 if r["variant"] == variant
