@@ -5,7 +5,7 @@ python benchmarks/grading.py --class-only                      the thirty studen
 
 Every lesson's solution and stub, and thirty students at once, in a term that `python -m
 course_lib grading` makes in a temporary folder as on the instructor's page. No lesson reads the
-file; README cites it on the cost of grading.
+file; the page on teaching cites it.
 """
 
 from __future__ import annotations

@@ -1540,7 +1540,7 @@ seeds = by_seed("margin", "plain", "vot2014", "failures")
 print("softmax, margin, failures on VOT-2014 by seed:", ", ".join(map(str, seeds.values())))
 
 # %% [markdown]
-# VOT2019 has 60 clips, on which the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on eleven thousand; their clips are others; and they report no spread. The seed alone changes the failures of *one* arm on VOT-2014, printed under the table, by more, in proportion, than the slides' whole effect.
+# On VOT2019 the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; on how many pairs theirs was trained the slides do not say, ours on eleven thousand; their clips are others; and they report no spread. The seed alone changes the failures of *one* arm on VOT-2014, printed under the table, by more, in proportion, than the slides' whole effect.
 #
 # ## An open task
 #

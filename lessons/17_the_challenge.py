@@ -361,7 +361,7 @@ bench
 #
 # <details><summary>What to see</summary>
 #
-# With the true box, on the frames of the film: the target leaves the view and is away from frame 50 to 61. `mosse` loses it before, from frame 36 on, and says so: unsure, and lost from 41. It stands still and is sure again when the target has come back to where it was lost, in frame 84. `mosse-redetection` is on the target again in frame 71. But from frame 36 on it had found something else at once, and was sure of that for 35 frames. Your box is another, so your frames may be others.
+# With the true box, on the frames of the film: the target leaves the view and is away from frame 50 to 61. `mosse` loses it before and says so: unsure in frame 36 and again from 43 on, lost from 48. It stands still, and in this film it is not sure again. `mosse-redetection` is on the target again in frame 71. But in frame 36 it had found something else at once, and was sure of that for 34 frames. Your box is another, so your frames may be others.
 # </details>
 #
 # What you did is kept: `bench.repeat("kcf")` runs the same frames and boxes with another tracker, `bench.export("folder")` writes a film and a table. `make demo` shows the bench as a page of its own, and outside a browser there are `python -m course_lib live --camera 0 --select` and `python -m course_lib track --video my.mp4 --select`. VS Code refuses the webcam: use a file there, or the command.
