@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from course_lib.errors import DataError
 from course_lib.evaluation.recording import Answer, Event, Recording
 from course_lib.recipe import load_settings
-from course_lib.trackers import ALL_NAMES, make_tracker
+from course_lib.trackers import ALL_NAMES, make_tracker, system
 from course_lib.trackers.base import Tracker, confidence_of
 from course_lib.trackers.redetection import (
     Redetection,
@@ -53,16 +53,25 @@ def thresholds_of(tracker: Tracker) -> RedetectionSettings | None:
     return None if recipe is None else load_settings(RedetectionSettings, recipe)
 
 
+def called(name: str, tracker: Tracker) -> str:
+    """What to call a tracker made from `name`: that name if it is one of the course's for a tracker
+    of this kind, as `ciresnet22` is for SiamFC; otherwise the tracker's own."""
+    plain, own = name.removesuffix(FINDS_AGAIN), tracker.name.removesuffix(FINDS_AGAIN)
+    return name if plain in ALL_NAMES and system(plain).tracker == own else tracker.name
+
+
 @dataclass(eq=False)
 class Followed:
     """A target that is followed.
 
     Attributes:
+        name: of the tracker, for the user.
         tracker: started on it.
         thresholds: of its confidence, or None.
         unsure: frames in a row.
     """
 
+    name: str
     tracker: Tracker
     thresholds: RedetectionSettings | None
     unsure: int = 0
@@ -127,7 +136,7 @@ class LiveSession:
             self._say(
                 target,
                 Answer(
-                    followed.tracker.name,
+                    followed.name,
                     np.array(box, dtype=np.float64),
                     score,
                     followed.surety(score),
@@ -156,10 +165,11 @@ class LiveSession:
         tracker.init(self.frame, box.copy())
         seconds = time.perf_counter() - began
         thresholds = thresholds_of(tracker)
-        self.followed[target] = Followed(tracker, thresholds)
+        shown = called(name, tracker)
+        self.followed[target] = Followed(shown, tracker, thresholds)
         self._note(target, name, box)
         surety = "sure" if thresholds else ""
-        return self._say(target, Answer(tracker.name, box, np.nan, surety, seconds, drawn=True))
+        return self._say(target, Answer(shown, box, np.nan, surety, seconds, drawn=True))
 
     def drop(self, target: int) -> None:
         """Follow a target no longer."""

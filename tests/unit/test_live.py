@@ -151,13 +151,19 @@ class TestSurety:
     def test_by_thresholds_and_patience(self):
         settings = RedetectionSettings(sure=0.5, found=0.9, patience=2)
         scores = [0.9, 0.4, 0.5, 0.4, 0.4, 0.4, 0.4, float("nan"), 0.1]
-        followed = Followed(Scripted(), settings)
+        followed = Followed("scripted", Scripted(), settings)
         followed.tracker.init(None, [0, 0, 1, 1])
         said = [followed.surety(score) for score in scores]
         assert said == ["sure", "unsure", "sure", "unsure", "unsure", "lost", "lost"] + [
             "sure",  # a tracker that does not say counts as sure
             "unsure",
         ]
+
+    def test_a_tracker_is_called_what_was_chosen(self):
+        session = session_with((0, 1, "ciresnet22"), (0, 2, "kcf-redetection"), frames=2)
+        assert [a.tracker for a in session.answers.values()] == ["ciresnet22", "kcf-redetection"]
+        session = session_with((0, 1, "kcf"), frames=2, make=lambda name: Scripted())
+        assert session.answers[1].tracker == "scripted"  # something else was made from the name
 
     def test_without_thresholds_there_is_only_the_score(self):
         assert thresholds_of(make_live("stay-put")) is thresholds_of(Scripted()) is None
