@@ -320,7 +320,7 @@ def success_curve(ious):
     """Fraction of frames whose IoU is above each threshold.
 
     Args:
-        ious: array (T,), one IoU in [0, 1] per frame.
+        ious: array (T,), one IoU in [0, 1] per frame, or NaN, which is above no threshold.
 
     Returns:
         array (21,), for the thresholds 0, 0.05, …, 1.
@@ -389,7 +389,7 @@ print("last values of its curve:", perfect[-3:])
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Success was a strict "above"; here an error of exactly 20 pixels counts at 20 pixels.
+# Success compared with a strict `>`; at most is `<=`. The rest is your success curve.
 # </details>
 
 
@@ -399,7 +399,7 @@ def precision_curve(errors):
     """Fraction of frames whose centre error is at most each threshold.
 
     Args:
-        errors: array (T,), pixels.
+        errors: array (T,), pixels, or NaN, which is within no threshold.
 
     Returns:
         array (51,), for the thresholds 0, 1, …, 50 px.

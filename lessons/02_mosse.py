@@ -710,7 +710,7 @@ plots.show(
 # 4. cut again at the *new* centre, preprocess, update the filter at `self.rate`;
 # 5. return the box: new centre, first size.
 #
-# Keep your state as `self.centre` (x, y, not rounded), `self.window`, `self.A` and `self.B`: the figures below look at them. `grey_patch` and the functions you have written are all you need.
+# Keep your state as `self.centre` (x, y, not rounded), `self.window`, `self.A` and `self.B`: the figures below look at them. `grey_patch`, `to_centre` and the functions you have written are all you need.
 #
 # <details><summary>Hint 1</summary>
 #

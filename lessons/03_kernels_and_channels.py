@@ -111,7 +111,7 @@ def data_matrix(signal):
 
 
 # %% [markdown]
-# Such a matrix is called *circulant*, and all circulant matrices share their eigenvectors: the waves of the Fourier transform. With the unitary transform $F$ as a matrix and $\hat x$ the transform of $x$,
+# Such a matrix is called *circulant*, and all circulant matrices share their eigenvectors: the waves of the Fourier transform. With the unitary transform $F$ as a matrix, its conjugate transpose $F^{H}$, which is its inverse, and $\hat x$ the transform of $x$,
 #
 # $$ X = F^{H} \operatorname{diag}(\hat x^*)\, F . $$
 #
@@ -218,7 +218,7 @@ print(f"difference, with the second one reversed: {gap:.1e}")
 # ### Exercise 03.3 · Which way did it move?
 # {{exercise}}
 #
-# From here on, labels and responses have *no motion at $(0, 0)$*, in the corner. A peak in the last column means one place to the left, not $w - 1$ to the right. Every tracker below moves by what this function says: write it, from a response to the displacement of its peak.
+# From here on, labels and responses have *no motion at $(0, 0)$*, in the corner. A peak in the last column means one place to the left, not $w - 1$ to the right; columns from half the width on are steps to the left, and rows from half the height on steps upwards. Every tracker below moves by what this function says: write it, from a response to the displacement of its peak.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -226,7 +226,7 @@ print(f"difference, with the second one reversed: {gap:.1e}")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Below half the width a column is a step to the right, from half the width on a step to the left: by how many places, if the last column means one? The same for rows, with the height.
+# A step to the left: by how many places, if the last column means one and the last but one two? The same for rows, with the height.
 # </details>
 
 
@@ -255,7 +255,7 @@ def displacement(response):
 #
 # $$ f(z) = \sum_i \alpha_i\, \kappa(P^i x, z), $$
 #
-# with a weight $\alpha_i$ for each shift $P^i x$ of the patch. Three kernels, where $N$ is the number of values in a patch:
+# with a weight $\alpha_i$ for each shift $P^i x$ of the patch. Three kernels, where $N$ is the number of values in a patch, $a$ an offset, $b$ the degree of the polynomial and $\sigma$ the width of the Gaussian:
 #
 # | linear | polynomial | Gaussian |
 # |---|---|---|
@@ -572,7 +572,7 @@ print(f"in the darkest shadow, {kept} of its peak on average")
 # 3. cut again at the new position, train on this patch alone, and update the running averages of both $x$ and $\alpha$ with rate 0.02;
 # 4. return the box: new centre, first size.
 #
-# σ = 0.5, λ = 1e-4; the labels' sigma is a tenth of the square root of the box's area, in cells. Call `self.find(response)` for the displacement: it is your `displacement`, until a finer function takes its place further down.
+# σ = 0.5, λ = 1e-4; the labels are `gaussian_labels(height, width, sigma)`, 1 at (0, 0), with the size of a channel and as sigma a tenth of the square root of the box's area, all in cells. Call `self.find(response)` for the displacement: it is your `displacement`, until a finer function takes its place further down.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -584,7 +584,7 @@ print(f"in the darkest shadow, {kept} of its peak on average")
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The patch to learn from is cut at the *new* centre, as in MOSSE. The new patch has weight 0.02, the past 0.98, for `x` and for `alpha` alike.
+# In `init` and in `update` the same two calls give $\alpha$: the kernel of a patch with itself, then `dual_weights`. `update` has another kernel before it, that of the old model and the patch cut at the old place.
 # </details>
 
 

@@ -261,15 +261,18 @@ def exercise(name: str) -> Callable[[Any], Any]:
         note = ""
         if trial.converts and status == "right":
             answer = as_declared(answer, trial.declared, trial.kind, trial.learns)
-            note = _passed_on(trial.declared)
+            note = _passed_on(trial.declared, trial.kind)
         announce(name, status, words + note, strict=_set("COURSE_STRICT"))
         return answer if status == "right" or _set("COURSE_STRICT") else reference
 
     return examined
 
 
-def _passed_on(declared: Any) -> str:
-    return f". The cells below get its result as {name_of(declared)}, as its signature says"
+def _passed_on(declared: Any, kind: Any) -> str:
+    """What is said of a conversion to the declared type, and to the reference's dtype `kind`."""
+    real = isinstance(kind, np.dtype) and kind.kind == "f"
+    words = "real numbers" if real else name_of(declared)
+    return f". The cells below get its result as {words}, as its signature says"
 
 
 def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:

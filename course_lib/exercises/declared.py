@@ -76,18 +76,25 @@ def as_declared(
         value = converted(answer(*inputs, **named), declared, given)
         if kind is None:
             return value
-        return value.to(kind) if is_tensor(value) else value.astype(kind)
+        if is_tensor(value):
+            return value.to(kind)
+        real = np.iscomplexobj(value) and np.dtype(kind).kind == "f"
+        return (value.real if real else value).astype(kind)
 
     return passed_on
 
 
 def cast(given: Any, right: Any) -> Any:
     """A tensor or array in the type of the reference's, where its values survive that: 0 and 1 may
-    be truth values, −1 and 1 whole numbers; unchanged otherwise."""
+    be truth values, −1 and 1 whole numbers, and complex numbers without an imaginary part real
+    ones; unchanged otherwise."""
     if is_tensor(given) and is_tensor(right) and given.dtype != right.dtype:
         new = given.to(right.dtype)
         return new if bool((new.to(given.dtype) == given).all()) else given
     if isinstance(given, np.ndarray) and isinstance(right, np.ndarray):
+        if given.dtype.kind == "c" and right.dtype.kind == "f":
+            size = max(1.0, np.abs(given).max(initial=0.0))
+            return given.real if np.abs(given.imag).max(initial=0.0) < 1e-6 * size else given
         if (given.dtype.kind == "b") == (right.dtype.kind == "b"):
             return given
         new = given.astype(right.dtype)

@@ -58,6 +58,10 @@ def _curve(answer: Callable[..., Any], values: np.ndarray) -> Any:
     "metrics.success",
     reference=metrics.success_curve,
     mistakes={
+        "a frame whose IoU is NaN is left out in your version, and a tracker that returns no box "
+        "there gains by it: NaN is above no threshold, and all frames count": (
+            lambda right, v: right(v[~np.isnan(v)])
+        ),
         COUNTS: lambda right, v: right(v) * len(v),
         OTHER_COUNT: _counted_by(21, 20, 100),
         PERCENT: lambda right, v: right(v) * 100,
@@ -126,6 +130,8 @@ def examine_success(answer, rng) -> None:
             hint="thresholds are 0, 0.05, …, 1",
         )
     answer.compare((rng.uniform(0, 1, 1),), "the success curve of one frame", (21,), call=_curve)
+    absent = np.append(rng.uniform(0, 1, 9), 2 * [np.nan])
+    answer.compare((absent,), "the success curve of frames with a NaN", (21,), call=_curve)
 
 
 def _trapezoid(c: np.ndarray) -> float:
@@ -192,6 +198,10 @@ def _within(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     "metrics.precision",
     reference=metrics.precision_curve,
     mistakes={
+        "a frame whose error is NaN is left out in your version, and a tracker that returns no box "
+        "there gains by it: NaN is within no threshold, and all frames count": (
+            lambda right, e: right(e[~np.isnan(e)])
+        ),
         COUNTS: lambda right, e: right(e) * len(e),
         OTHER_COUNT: _counted_by(51, 50, 100),
         WHOLE: lambda right, e: right(e).astype(int),
@@ -250,3 +260,5 @@ def examine_precision(answer, rng) -> None:
             hint="thresholds are 0, 1, …, 50 px",
         )
     answer.compare((rng.uniform(3, 40, 1),), "the precision curve of one frame", (51,), call=_curve)
+    absent = np.append(rng.uniform(3, 40, 9), 2 * [np.nan])
+    answer.compare((absent,), "the precision curve of frames with a NaN", (51,), call=_curve)

@@ -96,6 +96,12 @@ def _normalised(mean, deviation):
     return mistake
 
 
+def _in_half(right, f, w):
+    """A mistake: of the whole numbers of a uint8 patch NumPy takes the logarithm as float16."""
+    values = np.log1p(f)
+    return (values - values.mean()) / (values.std() + 1e-5) * w
+
+
 @check(
     "mosse.preprocess",
     reference=mosse.preprocess,
@@ -127,6 +133,9 @@ def _normalised(mean, deviation):
             _normalised(np.mean, lambda v: v.std() + np.log(10) * 1e-5),
             _normalised(np.mean, lambda v: v.std() + np.log(2) * 1e-5),
         ],
+        "np.log1p of a uint8 array computes in half precision: make the patch a float array first": (
+            _in_half
+        ),
         "where the patch is 255, f + 1 is 0: uint8 wraps around. Make the patch a float array "
         "first": lambda right, f, w: right(np.where(f > 254, 0, f).astype(float), w),
         "the mean is not subtracted": _normalised(lambda v: 0, lambda v: v.std() + 1e-5),

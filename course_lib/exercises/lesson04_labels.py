@@ -153,6 +153,7 @@ def examine_labels(answer, rng) -> None:
         found=lambda given, *_: int((given > 0).sum()),
         wanted=lambda given, right, *_: int((right > 0).sum()),
     )
+    answer.compare((15, 8, 16.0), "the label map", _read_labels)  # handed on in the right type
 
 
 def _otherwise(given, right, *case) -> str:

@@ -68,7 +68,7 @@ class Trial:
             require_untouched(was, now, f"`{name}`")
         given = (*inputs, *named.values()) if self.learns else ()
         value = converted(raw, self.declared, given)
-        self.converts |= value is not raw and not isinstance(raw, float)  # NumPy's is one
+        self.converts |= value is not raw and not _only_numbers(raw)
         return value
 
     def _input_names(self, count: int) -> list[str]:
@@ -281,3 +281,10 @@ def _require_close(
         given, right, what = (given,), (right,), (what,)
     for a, b, name in zip(given, right, what, strict=True):
         require_close(a, b, name, tolerance, hint)
+
+
+def _only_numbers(raw: Any) -> bool:
+    """Whether a result is a number or a tuple of them: NumPy's serve as well as Python's."""
+    if isinstance(raw, tuple):
+        return all(isinstance(part, (np.generic, float, int)) for part in raw)
+    return isinstance(raw, float)  # NumPy's is one
