@@ -874,7 +874,7 @@ print(f"medians of gain and bias: {said}")
 # %% [markdown]
 # {{figure cured}} One dot for each target, a bar at the median. On the green line a network measures; on the dotted one it repeats what it is told. The two upper networks have the same layers: with pairs that teach size the gain falls {{evidence gain-taught above}}. Which of the four things did it, these two cannot tell: their recipes differ in all of them and in more, such as the pieces of photographs that are targets and the number of steps.
 #
-# So one thing at a time: a short training of SiamRPN++'s network with all of them, and others that take one back. The exemplar is varied in size as well; anchors are matched by IoU; search images are at most 30 % too large or too small; the batch norms stay those of training. And two things more that the recipe has: its template at three scales, of which one is left, and pieces of photographs as targets, of which only whole things are left. **Predict:** which one matters most for the gain, and which for the bias?
+# So one thing at a time: a short training of SiamRPN++'s network with all of them, and others that take one back. The exemplar is varied in size as well; anchors are matched by IoU; search images are at most 30 % too large or too small; the batch norms stay those of training. Three things more that the recipe has: its template at three scales, of which one is left; pieces of photographs as targets, of which only whole things are left; targets pasted into other pictures, of which none is left. Then the box loss, which is plain L1: smooth L1 and GIoU in its place, and L1 with twice the weight. The backbone's last features, which have stride 16 and are upsampled to 8 here, come from a dilated stage at stride 8. "As before" takes the first six back at once. **Predict:** which one matters most for the gain, and which for the bias?
 
 # %%
 causes = read_measured(RESULTS / "size_causes.json")
@@ -885,7 +885,7 @@ means = {
     arm: {key: np.mean([row[key] for row in rows]) for key in ("gain", "bias")}
     for arm, rows in by_arm.items()
 }
-figure, axes = plots.new_figure(width=9, height=3.6, columns=2)
+figure, axes = plots.new_figure(width=9, height=4.6, columns=2)
 for ax, key in zip(axes[0], ("gain", "bias"), strict=True):
     for k, (arm, rows) in enumerate(by_arm.items()):
         colour = plots.CYCLE[int(arm != "the recipe")]
@@ -903,11 +903,13 @@ print(f"medians of gain and bias: {said}")
 print(measured_words(causes))
 
 # %% [markdown]
-# {{figure causes}} Medians over the 22 targets, one short training each, the recipe and others with one thing taken back or changed; the dotted lines are the recipe's.
+# {{figure causes}} Medians over the 22 targets, one short training each, the recipe and others with one thing taken back or changed; the last has six taken back at once. The dotted lines are the recipe's.
 #
 # <details><summary>What came of it</summary>
 #
-# The gain is a matter of the pairs' sizes and of the anchors. Matched by IoU, an anchor is positive only if it is nearly as large as the target, so a target that is much too large or too small has few positives or none, and no box to learn from: minus the recipe {{evidence cause-anchors above}}, target by target. With search images that are at most 30 % too large or too small the network has hardly seen the sizes it is asked about: {{evidence cause-scales above}}. The bias is highest where the batch norms stay those of training until the end. The intervals are over targets; each training has one seed, so of smaller differences, and of the bias, nothing can be said for sure yet.
+# The gain is a matter of the pairs' sizes and of the anchors. Matched by IoU, an anchor is positive only if it is nearly as large as the target, so a target that is much too large or too small has few positives or none, and no box to learn from: minus the recipe {{evidence cause-anchors above}}, target by target. With search images that are at most 30 % too large or too small the network has hardly seen the sizes it is asked about: {{evidence cause-scales above}}. All of it taken back, {{evidence cause-all above}}, is hardly more than the anchors alone.
+#
+# Smaller, and each from one training: a template at one scale {{evidence cause-template above}}, exemplars of varied size {{evidence cause-exemplar above}}, GIoU instead of L1 {{evidence cause-giou above}}. Not told from the recipe: nothing pasted {{evidence cause-pasted open}}, smooth L1 {{evidence cause-smooth open}}, a doubled weight {{evidence cause-doubled open}}, the dilated backbone {{evidence cause-dilated open}}, the batch norms of training {{evidence cause-norms open}}. So nothing about the box loss lowers the gain. The bias is highest where the batch norms stay those of training until the end. The intervals are over targets and do not know how far two trainings of one recipe lie apart: of differences as small as the last ones, and of the bias, nothing can be said for sure.
 # </details>
 #
 # **Predict:** so is `siamrpn-sized` the better tracker? Look at {{see real}} again.
