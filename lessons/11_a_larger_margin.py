@@ -172,7 +172,8 @@ def cosine_correlate(z, x):
         z: tensor (B, C, h, w); x: tensor (B, C, H, W).
 
     Returns:
-        tensor (B, H - h + 1, W - w + 1), values in [-1, 1].
+        tensor (B, H - h + 1, W - w + 1), values in [-1, 1]; 0 where the exemplar or a window is all
+        zeros, and there, too, with a finite gradient.
     """
     ### BEGIN SOLUTION
     h, w = z.shape[2:]
@@ -904,7 +905,7 @@ print(listing)
 # ### Exercise 11.12 · A running average, with care
 # {{exercise}}
 #
-# A new template is mixed into the average only if its `score` is above `sure`: a wrong one would teach the tracker to follow the wrong thing. And the first template, the only one known to be right, keeps its fixed weight in the exemplar. All templates have length 1, and the average is rescaled to length 1. Write the step.
+# A new template is mixed into the average only if its `score` is above `sure`: a wrong one would teach the tracker to follow the wrong thing. And the first template, the only one known to be right, keeps its fixed weight in the exemplar. All templates have length 1, and the average is rescaled to length 1; the exemplar is not. Write the step.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -967,7 +968,7 @@ def region_size(speed, reach, base, largest):
         speed: search pixels per frame.
         reach: how many times the speed the response has to cover.
         base: 255.
-        largest: the limit.
+        largest: the limit, itself `base` plus a multiple of 16.
 
     Returns:
         int, `base` plus a multiple of 16, at most `largest`.
@@ -1004,7 +1005,7 @@ def search_again(look, size, largest, unsure, gain):
         size: of the first search image.
         largest: size of the second.
         unsure: peak below which to search again.
-        gain: by how much the second peak must be higher.
+        gain: the second peak must be higher by more than this.
 
     Returns:
         the size used, and its response.

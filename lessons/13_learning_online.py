@@ -1260,7 +1260,7 @@ print(measured_words(online))
 #
 # ### What it costs
 #
-# Learning takes time, most of it in the first frame. The parts, on the machine named above:
+# Learning takes time, most of it in the first frame. The parts, on the machine named below:
 
 # %%
 costs = read_measured(RESULTS / "atom_speed.json")

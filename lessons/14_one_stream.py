@@ -317,7 +317,7 @@ AttentionExplorer(sequence, network)
 # ### Exercise 14.3 · The one-stream block
 # {{exercise}}
 #
-# `layers` has `norm1`, `qkv`, `proj` (that is $W$), `norm2` and `mlp`, which you call, and the number `heads`. `qkv` makes of each token its query, key and value, one behind the other, $C$ channels each. Write the block for the tokens of both images; use your `attention`.
+# `layers` has `norm1`, `qkv`, `proj` (that is $W$), `norm2` and `mlp`, which you call, and the number `heads`; they will be trained, so gradients have to come through. `qkv` makes of each token its query, key and value, one behind the other, $C$ channels each. Write the block for the tokens of both images; use your `attention`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -555,7 +555,7 @@ print("; ".join(f"{name}: {ms:.1f} ms" for name, ms in took.items()))
 #
 # After the last block the search image's tokens are a map again, and a head of convolutions reads three things for each of its 16 × 16 cells: a *score*, whether the target's centre is here; its *size*, as fractions of the search image; and an *offset*, what is missing from the cell to the centre. No anchors, and one box for each cell.
 #
-# What should the score be? A centre $c$, as a fraction of the search image, lies at $16\,c$ in cells; the nearest cell's number is $16\,c$ *rounded*, and the offset is the difference. The score is 1 there. But a box one cell beside it would still be a good one, and should not be punished as background is. So a *heat map* falls off around the cell, as a Gaussian:
+# What should the score be? A centre $c$, as a fraction of the search image, lies at $16\,c$ in cells; the nearest cell's number is $16\,c$ *rounded*, at most 15, the last cell's, and the offset is the difference. The score is 1 there. But a box one cell beside it would still be a good one, and should not be punished as background is. So a *heat map* falls off around the cell, as a Gaussian:
 #
 # $$\text{heat} = \exp\Big(-\frac{\Delta x^2 + \Delta y^2}{2\sigma^2}\Big) \text{ where } |\Delta x|, |\Delta y| \le r, \text{ else } 0; \qquad \sigma = \frac{2r + 1}{6}.$$
 #

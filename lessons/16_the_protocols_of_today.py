@@ -711,7 +711,7 @@ else:
 #
 # <details><summary>What came of it</summary>
 #
-# Which two agree most, the table says to two digits, and its intervals overlap; no pair of trackers surely changes places. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other clips would have reversed it as well.
+# Which two agree most, the table says, but it has no interval for the difference of two of its rows; no pair of trackers surely changes places. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other clips would have reversed it as well.
 #
 # The rule of real time changes nothing for whoever keeps up. Whoever takes a little longer than a twentieth of a second is late in many frames, and in each of them is scored with an old box and next searches around it.
 # </details>

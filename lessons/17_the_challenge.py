@@ -794,7 +794,7 @@ plots.show(*shown)
 #
 # <details><summary>What came of it</summary>
 #
-# No order differs surely from another: the printed lines give each rank correlation with its interval, and the intervals of all of them overlap. A pair that is reversed counts only if both protocols are sure of it. If the table is not there yet, the command above makes it, tracker by tracker.
+# Most pairs keep their order; the printed lines give each rank correlation with its interval, and lesson 16's table how many reversed pairs are sure under both protocols: none. A pair that is reversed counts only if both protocols are sure of it. If the table is not there yet, the command above makes it, tracker by tracker.
 # </details>
 #
 # Who changes places, and with whom? Only trackers that have been through all protocols are shown:

@@ -58,6 +58,18 @@ def converted(value: Any, declared: Any, inputs: tuple[Any, ...] = ()) -> Any:
     return value
 
 
+def known_inputs(value: Any, inputs: tuple[Any, ...], learns: bool) -> tuple[Any, ...]:
+    """The inputs by which a result is converted: all, if gradients flow through the answer, or if
+    the result is a tensor, which keeps their precision; none otherwise.
+
+    Args:
+        value: the result.
+        inputs: of the answer.
+        learns: whether gradients flow through it.
+    """
+    return inputs if learns or is_tensor(value) else ()
+
+
 def as_declared(
     answer: Callable[..., Any], declared: Any, kind: Any = None, learns: bool = True
 ) -> Callable[..., Any]:
@@ -72,8 +84,9 @@ def as_declared(
 
     @functools.wraps(answer)
     def passed_on(*inputs: Any, **named: Any) -> Any:
-        given = (*inputs, *named.values()) if learns else ()
-        value = converted(answer(*inputs, **named), declared, given)
+        value = answer(*inputs, **named)
+        given = known_inputs(value, (*inputs, *named.values()), learns)
+        value = converted(value, declared, given)
         if kind is None:
             return value
         if is_tensor(value):

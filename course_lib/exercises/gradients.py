@@ -58,6 +58,11 @@ def slopes(result: Any, leaves: Mapping[str, Tensor], what: str | Sequence[str])
             found = torch.autograd.grad(total, [*leaves.values()], None, True, allow_unused=True)
         except RuntimeError as problem:  # changed in place, or the answer has called backward()
             said = str(problem).splitlines()[0]
+            if "inplace" in said:
+                said = (
+                    "something is changed in place (`t += …`, `t[…] = …`, a method that ends in _) "
+                    "that the gradient still needs; make a new tensor, as in t = t + …"
+                )
             raise Wrong(f"PyTorch finds no gradient through {what}: {said}") from None
     known = zip(leaves.items(), found, strict=True)
     own = {name: torch.zeros_like(t) if g is None else g.detach() for (name, t), g in known}

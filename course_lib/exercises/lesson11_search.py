@@ -112,6 +112,7 @@ def examine_again(answer, rng) -> None:
         (Look(143, 335, 0.5, 0.05), (0.4, 0.9, "a target further away")),
         (Look(271, 319, 0.6, 0.15), (0.55, 0.69, "a second look that finds hardly more")),
         (Look(271, 319, 0.6, 0.15), (0.55, 0.72, "a target further away")),
+        (Look(271, 319, 0.5, 0.25), (0.25, 0.5, "a second look that finds more by just `gain`")),
     ):
         _check_again(answer, rng, look, *case)
 

@@ -199,7 +199,8 @@ def _read(given, box: np.ndarray) -> np.ndarray:
     size = drawn[2:] - box[2:]
     centre = drawn[:2] + drawn[2:] / 2 - box[:2] - half
     together = (centre * size).sum() / _root(box) * 4
-    return np.array([*centre, *size, 40 * _overlap(drawn, box), together])
+    # rounded: two numbers that are the same, as with one noise for all, differ by nothing
+    return np.round([*centre, *size, 40 * _overlap(drawn, box), together], 9)
 
 
 def _proposal_or_target(rng, box, noise) -> np.ndarray:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
+from course_lib.exercises.words import Wrong
 from course_lib.models.prpool import hat_integral, hat_weights
 
 
@@ -122,6 +126,17 @@ def _covered(right, start, length, bins, cells):
     return behind.diff(dim=0) / (length / bins)
 
 
+def _finite(given, shape: tuple[int, int]) -> np.ndarray:
+    """Reads weights; not finite where a bin beyond the map is divided by its sum, 0."""
+    weights = as_array(given, shape, "the weights", allow_nan=True)
+    if not np.isfinite(weights).all():
+        raise Wrong(
+            "your weights hold NaN or infinity, in the rows of bins beyond the map: divide by the "
+            "bin's length, not by the sum of its weights, which is 0 there"
+        )
+    return weights
+
+
 def _normalised(weights: Tensor) -> Tensor:
     """Rows that sum to 1, or to 0."""
     total = weights.sum(1, keepdim=True)
@@ -228,5 +243,9 @@ def examine_weights(answer, rng) -> None:
     for start, length, bins, cells in cases:
         inputs = (torch.tensor(start).requires_grad_(), torch.tensor(length).requires_grad_())
         answer.compare(
-            (*inputs, bins, cells), "the weights", (bins, cells), tolerance=1e-4, named="the weight"
+            (*inputs, bins, cells),
+            "the weights",
+            partial(_finite, shape=(bins, cells)),
+            tolerance=1e-4,
+            named="the weight",
         )

@@ -47,6 +47,14 @@ def _floor_for_each(weights, first, floor):
     return weights / weights.sum()
 
 
+def _in_proportion(weights, first, floor):
+    """All of the first frame's samples are raised by the same factor."""
+    if weights[:first].sum() < floor:
+        weights[first:] *= (1 - floor) / weights[first:].sum()
+        weights[:first] *= floor / weights[:first].sum()
+    return weights
+
+
 def _always(weights, first, floor):
     """The first frame's samples have the floor, whether they have more or not."""
     weights[first:] *= (1 - floor) / weights[first:].sum()
@@ -127,6 +135,8 @@ def _only_the_rest(weights, place):
         "share 1 − floor": _with(raised=_floor_alone),
         "the floor has to hold after everything else: divided by a sum, the first frame's samples "
         "fall below it again": [_with(raised=_floor_then_sum), _with(raised=_each_floor)],
+        "at the floor each of the first frame's samples gets an equal part of it; yours keep their "
+        "proportions": _with(raised=_in_proportion),
         "above the floor the first frame's samples keep what they have": _with(raised=_always),
         "the floor is for the sum of the first frame's samples, not for each of them": (
             _with(raised=_floor_for_each)
@@ -175,9 +185,10 @@ def examine_memory(answer, rng: np.random.Generator) -> None:
 
 
 def _some_weights(rng: np.random.Generator, first: int, more: int, weight: float) -> np.ndarray:
-    """Weights (first + more,), equal among the first frame's, whose sum is `weight`."""
+    """Weights (first + more,), those of the first frame nearly equal, whose sum is `weight`."""
     rest = rng.permutation(np.cumsum(rng.uniform(0.5, 1, more)))
-    return np.append(np.full(first, weight / first), (1 - weight) * rest / max(rest.sum(), 1e-9))
+    share = weight * (parts := rng.uniform(0.95, 1.05, first)) / parts.sum()
+    return np.append(share, (1 - weight) * rest / max(rest.sum(), 1e-9))
 
 
 def _require_size(given, case) -> None:

@@ -20,10 +20,17 @@ from course_lib.exercises.compare import (
     require_untouched,
     shape_of,
 )
-from course_lib.exercises.declared import cast, converted, declared_result, require_kind
+from course_lib.exercises.declared import (
+    cast,
+    converted,
+    declared_result,
+    known_inputs,
+    require_kind,
+)
 from course_lib.exercises.draws import alike, difference, drawn, gap, require_generator
 from course_lib.exercises.mistakes import Mistake, agree
 from course_lib.exercises.modes import modes_kept
+from course_lib.exercises.patience import within_patience
 from course_lib.exercises.words import Wrong
 
 
@@ -62,11 +69,11 @@ class Trial:
         """Call the student's answer; raises Wrong if it changes what it is given."""
         before = copied([*inputs, *named.values()])
         with modes_kept():
-            raw = self.answer(*inputs, **named)
+            raw = within_patience(self.answer, *inputs, **named)
         names = [*self._input_names(len(inputs)), *named]
         for name, was, now in zip(names, before, [*inputs, *named.values()], strict=True):
             require_untouched(was, now, f"`{name}`")
-        given = (*inputs, *named.values()) if self.learns else ()
+        given = known_inputs(raw, (*inputs, *named.values()), self.learns)
         value = converted(raw, self.declared, given)
         self.converts |= value is not raw and not _only_numbers(raw)
         return value

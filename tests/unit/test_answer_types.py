@@ -10,10 +10,24 @@ from torch import Tensor, nn
 
 from course_lib.exercises import Wrong, check, core, examine, exercise
 from course_lib.exercises.compare import apart, as_array, require_close
-from course_lib.exercises.declared import converted
+from course_lib.exercises.declared import as_declared, cast, converted
 from course_lib.exercises.draws import alike
 from course_lib.exercises.networks import randomised, with_weights_of
 from course_lib.exercises.tracks import SHORT, make_short, run
+
+
+def test_a_tensor_keeps_the_precision_of_the_inputs_where_nothing_is_learned():
+    double = as_declared(lambda r: 2 * r, Tensor, learns=False)(torch.ones(2, dtype=torch.float64))
+    assert double.dtype == torch.float64
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_numbers_without_an_imaginary_part_are_handed_on_as_real_ones():
+    right = np.array([1.0, 2.0])
+    assert cast(right + 0j, right).dtype == np.float64
+    assert cast(right + 1j, right).dtype == np.complex128  # refused by the checks
+    passed_on = as_declared(lambda: right + 1e-17j, np.ndarray, right.dtype)
+    assert passed_on().dtype == np.float64
 
 
 @pytest.mark.parametrize(
