@@ -1420,7 +1420,7 @@ show_table(rows, "Frames per second, and times the plain speed", formats=".1f", 
 #
 # ### Trained longer, or begun elsewhere
 #
-# Three networks under SiamFC come with the course. AlexNet and CIResNet-22 began with random weights; EfficientNet-Lite0 began as ImageNet left it, and only its last stage was trained (for lesson 09). Their cards say for how many pairs; the figure says what came of it, clip by clip. **Predict:** AlexNet saw sixty times as many pairs as CIResNet-22, and twenty times as many as Lite0. Which is ahead?
+# Three networks under SiamFC come with the course. AlexNet and CIResNet-22 began with random weights; EfficientNet-Lite0 began as ImageNet left it, and only its last stage was trained (for lesson 09). Their cards say for how many pairs; the figure says what came of it, clip by clip. **Predict:** AlexNet saw 188,000 pairs, CIResNet-22 136,000, and Lite0 9,600. Which is ahead?
 
 # %%
 from course_lib.models.weights import find_weights, read_card
@@ -1486,7 +1486,7 @@ print(said.replace("; ", "\n"))
 #
 # <details><summary>What came of it</summary>
 #
-# CIResNet-22, with few pairs and random weights, is behind AlexNet {{evidence cir-shipped below}}. Lite0, with three times its pairs and ImageNet's weights, is ahead of CIResNet-22 {{evidence lite0-cir above}}, and cannot be told from AlexNet with twenty times its pairs {{evidence lite0-alexnet open}}. The backbones differ too, so this is no measure of the start alone. The authors' networks did not begin at random either.
+# CIResNet-22 cannot be told from AlexNet {{evidence cir-shipped open}}: three quarters of its pairs, and a sixth of its weights. Lite0, with ImageNet's weights and a fourteenth of the pairs, is ahead of CIResNet-22 {{evidence lite0-cir above}}, and cannot be told from AlexNet {{evidence lite0-alexnet open}}. The backbones differ too, so this is no measure of the start alone. The authors' networks did not begin at random either.
 # </details>
 #
 # What did the authors find, with a start from ImageNet, and training on ImageNet VID, YouTube-BB or GOT-10k?
@@ -1551,7 +1551,7 @@ print(f"ours: {', '.join(said)}")
 # * **What padding costs depends on how the targets move** ({{see claims}}): without it AlexNet's twin gains {{evidence padding-alexnet above}} on the generated clips; on the real ones nothing is decided {{evidence padding-alexnet-real open}}.
 # * **A large field puts the peak further away; overlap alone is not shown to** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
 # * **Most of the published analysis can be neither confirmed nor refuted with three small seeds** ({{see claims}}), such as what stride 16 costs {{evidence stride16-alexnet open}}. What would decide it: the start from ImageNet that the authors had, or many more seeds.
-# * **A deeper backbone is no gain by itself** ({{see real}}): on the real targets the shipped CIResNet-22 is behind the shipped AlexNet {{evidence cir-shipped below}}, and on equal pairs three seeds leave it open {{evidence cir-pairs open}}. The published gain ({{see published}}) comes with a start from ImageNet; with such a start Lite0 is ahead of CIResNet-22 {{evidence lite0-cir above}}.
+# * **A deeper backbone is no gain by itself** ({{see real}}): on the real targets the shipped CIResNet-22 cannot be told from the shipped AlexNet {{evidence cir-shipped open}}, and on equal pairs three seeds leave it open, too {{evidence cir-pairs open}}. The published gain ({{see published}}) comes with a start from ImageNet; with such a start Lite0 is ahead of CIResNet-22 {{evidence lite0-cir above}}.
 #
 # ## An open task
 #
