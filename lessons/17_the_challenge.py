@@ -137,7 +137,7 @@ def next_state(unsure, score, best, sure, found, patience):
 # %% exercise="challenge.grid" points=6 stars=2 minutes=10
 @exercise("challenge.grid")
 def places(box, spacing, height, width):
-    """The places of a frame where a lost target is looked for, nearest first.
+    """The places of a frame where a lost target is looked for, nearest first, in pixels.
 
     Args:
         box: array (4,), x, y, w, h in pixels, where the target was last.
@@ -589,7 +589,7 @@ class Entry(Tracker):
 # </details>
 
 
-# %% exercise="challenge.mosse" points=12 stars=3 minutes=25
+# %% exercise="challenge.mosse" points=12 stars=2 minutes=25
 @exercise("challenge.mosse")
 class Finder(Tracker):
     """A better tracker of your own."""
@@ -633,7 +633,7 @@ class Finder(Tracker):
 # </details>
 
 
-# %% exercise="challenge.kcf" points=6 stars=3 minutes=12
+# %% exercise="challenge.kcf" points=6 stars=2 minutes=12
 @exercise("challenge.kcf")
 class Further(Tracker):
     """A tracker of your own that beats KCF."""
@@ -673,7 +673,7 @@ class Further(Tracker):
 # </details>
 
 
-# %% exercise="challenge.siamfc" points=6 stars=3 minutes=12
+# %% exercise="challenge.siamfc" points=6 stars=2 minutes=12
 @exercise("challenge.siamfc")
 class Best(Tracker):
     """A tracker of your own that beats SiamFC."""

@@ -150,6 +150,8 @@ def _by_heads(layers: SimpleNamespace, tokens: Tensor) -> Tensor:
             add=lambda t, new, _: t + new,
             think=lambda layers, t, _: _after(layers, t),
         ),
+        "neither of the two steps reads normed tokens: norm1 before the attention, norm2 before the "
+        "network": _with(first=lambda layers, t: t, think=lambda layers, t, _: t + layers.mlp(t)),
         "the attention reads tokens that are not normed": _with(first=lambda layers, t: t),
         "the network on each token reads tokens that are not normed": _with(
             think=lambda layers, t, _: t + layers.mlp(t)

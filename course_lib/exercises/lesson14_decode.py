@@ -129,6 +129,8 @@ def _unpacked(right, maps):
             _window(lambda n: np.hanning(n + 1)[:-1]),
             _window(lambda n: np.hanning(n + 1)[1:]),
             _window(lambda n: np.hanning(n + 2)[:-2]),
+            # torch.hann_window without periodic=False
+            _window(lambda n: np.hanning(n + 3)[1:-2]),
         ],
         "the window is multiplied onto the score; yours is added or blended, as in the trackers of "
         "lessons 06 and 08": [
