@@ -226,7 +226,7 @@ def choose_scale(responses, penalty):
 #
 # <details><summary>Hint 1</summary>
 #
-# First the minimum, then the sum of what is left: the order matters.
+# The divisor is the sum of the *shifted* response. And `response -= …` would change the caller's array.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -373,7 +373,7 @@ plots.show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `update`: one window per factor; responses; enlarge; choose; blend; displacement. The chosen window brings displacement + 127.5 back to the frame: that is the new centre. Then the side, and the size by the same factor.
+# `update`: one window per factor; responses; enlarge; choose; blend; displacement. The chosen window brings displacement + 127.5 back to the frame: that is the new centre. Then the side, and the size by the factor by which the side has really changed.
 # </details>
 
 

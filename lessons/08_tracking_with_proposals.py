@@ -200,11 +200,11 @@ plots.show(figure, alt=words)
 #
 # <details><summary>Hint 1</summary>
 #
-# All three are arrays (A,), one number per anchor.
+# The penalty is on the score alone; the window has none.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The penalised score is a product. Blend it with the window by two weights that add up to 1.
+# In lesson 06 both parts were made to sum to 1 before they were mixed; leave that out, and the rest is your `blend_with_window`.
 # </details>
 
 
@@ -580,7 +580,7 @@ plots.show(figure, alt=words)
 #
 # The **gain** $g$ is 0 for a network that measures and 1 for one that repeats. The **bias** $b$ is what it adds to a size that was right: answers that are all 10 % too large have $b \approx 0.1$.
 #
-# Write `size_response`: the straight line of least squares through the medians over the frames. In a frame where the box found was not on the target there is a NaN; it is left out.
+# Write `size_response`: the straight line of least squares through the medians over the frames. Where the box found was not on the target there is a NaN; it alone is left out, not its whole frame.
 #
 # <details><summary>Hint 1</summary>
 #

@@ -504,7 +504,7 @@ for name, case in cases.items():
 # ### Exercise 10.6 · A pair of twins
 # {{exercise}}
 #
-# What does padding do to a network, and nothing else? That takes twins that differ in it alone. Build SiamFC's layers twice: without padding, and with padding of half the kernel (rounded down) in every layer. The convolutions are padded with zeros, the max poolings by their own `padding`, which adds nothing that could win.
+# What does padding do to a network, and nothing else? That takes twins that differ in it alone. Build SiamFC's convolutions and poolings twice, without its norms and ReLUs: without padding, and with padding of half the kernel (rounded down) in every layer. The convolutions are padded with zeros, the max poolings by their own `padding`, which adds nothing that could win.
 #
 # | conv | pool | conv | pool | conv | conv | conv |
 # |---|---|---|---|---|---|---|
@@ -1066,7 +1066,7 @@ print(f"cells left of 24: CIR-D {(24 - 2) // 2}, stride 2 inside and crop {insid
 # | first | `CIR(64, 64, 256)`, then `CIR(256, 64, 256)` until there are `first` units | 24 |
 # | second | `CIR(256, 128, 512)` and a 2 × 2 max pooling (together the CIR-D unit), then `CIR(512, 128, 512)` until there are `second` units; the last one without a ReLU | 5 |
 #
-# `CIR(before, mid, after, last=False)` is the course's module with its bottleneck inside, `Crop(2)` a layer that crops two cells on each side. One convolution in the stem, three in each unit: 1 + 3 · (3 + 4) = 22.
+# `CIR(before, mid, after, *, last=False)` is the course's module with its bottleneck inside, `Crop(2)` a layer that crops two cells on each side. One convolution in the stem, three in each unit: 1 + 3 · (3 + 4) = 22.
 #
 # <details><summary>Hint 1</summary>
 #

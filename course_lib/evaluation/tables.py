@@ -58,6 +58,7 @@ def markdown_table(
         ["---:" if any(_is_number(row.get(key)) for row in records) else "---" for key in heads],
         *([_cell(row.get(key), key, formats) for key in heads] for row in records),
     ]
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -155,6 +155,8 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
         "size and side jump to the chosen scale; they move there by the fraction `rate`": (
             steps.resized(size=True, side=True, damped=False)
         ),
+        "the size is damped by itself: where the side reaches a limit, it still moves on. Take the "
+        "side's own factor, new side over old": steps.changed(resize=steps.size_unlimited),
         "the size jumps to the chosen scale while the side moves part of the way: both change by "
         "the same factor": steps.changed(resize=steps.undamped_size),
         "you cut a new exemplar in every frame; SiamFC's stays that of the first": (

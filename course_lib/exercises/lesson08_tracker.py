@@ -47,6 +47,14 @@ from course_lib.trackers import siamrpn
         "size": with_steps(returned=lambda centre, size, found: [*(centre - found[2:] / 2), *size]),
         "your centre is the corner of the best proposal; its centre is half a size "
         "further": with_steps(kept=lambda t, found, fraction: found[:2]),
+        "the centre is the proposal's own; yours is smoothed, as the size is, and lags behind": [
+            with_steps(
+                kept=lambda t, found, fraction, part=part: blend(
+                    t.centre, found[:2] + found[2:] / 2, fraction if part is None else part
+                )
+            )
+            for part in (None, 0.3, 0.5, 0.7)
+        ],
         "your first centre is the corner of the box; its centre is half a size further": with_steps(
             start=lambda box: box[:2].copy()
         ),

@@ -198,6 +198,13 @@ def unlimited(right: type, self, factor: float) -> None:
     self.size, self.side = self.size * grown, self.side * grown
 
 
+def size_unlimited(right: type, self, factor: float) -> None:
+    """The size is damped by itself: where the side reaches a limit, it still moves on."""
+    size = self.size * (1 - self.rate + self.rate * factor)
+    right.resize(self, factor)
+    self.size = size
+
+
 def limited_by_last(right: type, self, factor: float) -> None:
     """The limits move along with the side."""
     right.resize(self, factor)

@@ -61,6 +61,7 @@ class CIR(nn.Module):
         before: int,
         mid: int,
         after: int,
+        *,
         kind: str = "residual",
         last: bool = False,
         padded: bool = False,
@@ -225,7 +226,7 @@ class CIRNetwork(Backbone):
                 self.units.append(CIRInception(self.channels, mid, last))
             else:
                 inside = 2 * mid if kind == "next" else mid
-                self.units.append(CIR(self.channels, inside, 4 * mid, kind, last))
+                self.units.append(CIR(self.channels, inside, 4 * mid, kind=kind, last=last))
             self.channels = (5 if kind == "inception" else 4) * mid
         self.init_weights()
 
