@@ -47,14 +47,6 @@ from course_lib.trackers import siamrpn
         "size": with_steps(returned=lambda centre, size, found: [*(centre - found[2:] / 2), *size]),
         "your centre is the corner of the best proposal; its centre is half a size "
         "further": with_steps(kept=lambda t, found, fraction: found[:2]),
-        "the centre is the proposal's own; yours is smoothed, as the size is, and lags behind": [
-            with_steps(
-                kept=lambda t, found, fraction, part=part: blend(
-                    t.centre, found[:2] + found[2:] / 2, fraction if part is None else part
-                )
-            )
-            for part in (None, 0.3, 0.5, 0.7)
-        ],
         "your first centre is the corner of the box; its centre is half a size further": with_steps(
             start=lambda box: box[:2].copy()
         ),
@@ -156,6 +148,14 @@ from course_lib.trackers import siamrpn
         "your centre is smoothed like the size; it is that of the chosen proposal": with_steps(
             kept=lambda t, found, fraction: blend(t.centre, found[:2] + found[2:] / 2, fraction)
         ),
+        "your centre goes only part of the way; it is that of the chosen proposal": [
+            with_steps(
+                kept=lambda t, found, fraction, part=part: blend(
+                    t.centre, found[:2] + found[2:] / 2, part
+                )
+            )
+            for part in (0.3, 0.5, 0.7)
+        ],
         "your search image has the side of frame 0; it follows the current size": with_steps(
             side=lambda t: context(t.first) * SEARCH / EXEMPLAR
         ),
