@@ -62,6 +62,10 @@ def _curve(answer: Callable[..., Any], values: np.ndarray) -> Any:
         "there gains by it: NaN is above no threshold, and all frames count": (
             lambda right, v: right(v[~np.isnan(v)])
         ),
+        "a frame whose IoU is NaN counts as above every threshold in your version: NaN is neither "
+        "above one nor below, so count with `>`": lambda right, v: (
+            1 - np.mean(v[:, None] <= LEVELS, axis=0)
+        ),
         COUNTS: lambda right, v: right(v) * len(v),
         OTHER_COUNT: _counted_by(21, 20, 100),
         PERCENT: lambda right, v: right(v) * 100,
@@ -201,6 +205,10 @@ def _within(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         "a frame whose error is NaN is left out in your version, and a tracker that returns no box "
         "there gains by it: NaN is within no threshold, and all frames count": (
             lambda right, e: right(e[~np.isnan(e)])
+        ),
+        "a frame whose error is NaN counts as near enough in your version: NaN is neither above a "
+        "threshold nor below, so count with `<=`": lambda right, e: (
+            1 - np.mean(e[:, None] > PIXELS, axis=0)
         ),
         COUNTS: lambda right, e: right(e) * len(e),
         OTHER_COUNT: _counted_by(51, 50, 100),

@@ -119,8 +119,8 @@ def precision_by_sorting(errors):
 
 
 def precision_by_complement(errors):
-    """Those that are not too far."""
-    return 1 - (errors[:, None] > np.linspace(0, 50, 51)).mean(0)
+    """Without those that are not near enough."""
+    return 1 - (~(errors[:, None] <= np.linspace(0, 50, 51))).mean(0)
 
 
 class StayAsList:
