@@ -220,7 +220,7 @@ plots.show(
 #
 # ### Does it pay?
 #
-# One clip is an anecdote. `trackers/redetection.py` is the same scheme around any tracker that says how sure it is and can be told where to look; thresholds come with the course for template matching, MOSSE, KCF, and the weights of SiamFC and SiamRPN, those of other weights are chosen with `benchmarks/refound.py --choose`. While it is unsure, it asks in a ring around the box; in the whole frame only when the target is lost. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box or fewer, or one that searches four? And what does it cost in frames per second?
+# One clip is an anecdote. `trackers/redetection.py` is the same scheme around any tracker that says how sure it is and can be told where to look; thresholds come with the course for template matching, MOSSE, KCF, and the weights of SiamFC, SiamRPN and SiamRPN++, those of other weights are chosen with `benchmarks/refound.py --choose`. While it is unsure, it asks in a ring around the box; in the whole frame only when the target is lost. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box or fewer, or one that searches four? And what does it cost in frames per second?
 
 
 # %%
@@ -625,7 +625,7 @@ class Finder(Tracker):
 #
 # <details><summary>Hint 1</summary>
 #
-# `with_redetection` takes any tracker that can be told where to believe its target, and knows thresholds for template matching, MOSSE, KCF, SiamFC and SiamRPN.
+# `with_redetection` takes any tracker that can be told where to believe its target, and knows thresholds for template matching, MOSSE, KCF, SiamFC, SiamRPN and SiamRPN++.
 # </details>
 # <details><summary>Hint 2</summary>
 #
