@@ -116,7 +116,7 @@ def to_centre(box):
 # %% [markdown]
 # You can try as often as you like: change the cell and run it again. Until your answer is right, the course's own version
 # takes its place in the cells below, so you are never stuck. A cell that does not end is stopped with ■, or *Interrupt* in the
-# *Kernel* menu; a check does so by itself after a minute.
+# *Kernel* menu; a check stops a function of yours by itself after a minute.
 #
 # Here your function draws the path of a target: the centres of its boxes in all frames, one after the other. If you have real
 # videos in your data folder (`COURSE_DATA`, see the README), the first of them is shown beside the generated clip.

@@ -1486,7 +1486,7 @@ print(said.replace("; ", "\n"))
 #
 # <details><summary>What came of it</summary>
 #
-# CIResNet-22 cannot be told from AlexNet {{evidence cir-shipped open}}: three quarters of its pairs, and a sixth of its weights. Lite0, with ImageNet's weights and a fourteenth of the pairs, is ahead of CIResNet-22 {{evidence lite0-cir above}}, and cannot be told from AlexNet {{evidence lite0-alexnet open}}. The backbones differ too, so this is no measure of the start alone. The authors' networks did not begin at random either.
+# CIResNet-22 cannot be told from AlexNet {{evidence cir-shipped open}}: with nearly three quarters of its pairs, and less than a sixth of its weights. Lite0, with ImageNet's weights and a fourteenth of the pairs, is ahead of CIResNet-22 {{evidence lite0-cir above}}, and cannot be told from AlexNet {{evidence lite0-alexnet open}}. The backbones differ too, so this is no measure of the start alone. The authors' networks did not begin at random either.
 # </details>
 #
 # What did the authors find, with a start from ImageNet, and training on ImageNet VID, YouTube-BB or GOT-10k?

@@ -137,7 +137,7 @@ def next_state(unsure, score, best, sure, found, patience):
 # %% exercise="challenge.grid" points=6 stars=2 minutes=10
 @exercise("challenge.grid")
 def places(box, spacing, height, width):
-    """The places of a frame where a lost target is looked for, nearest first, in pixels.
+    """The places of a frame where a lost target is looked for, nearest first.
 
     Args:
         box: array (4,), x, y, w, h in pixels, where the target was last.
@@ -146,7 +146,8 @@ def places(box, spacing, height, width):
         width: of the frame, pixels.
 
     Returns:
-        array (N, 4), boxes as large as `box`.
+        array (N, 4), boxes as large as `box`, by the distance of their centres from its own, in
+        pixels.
     """
     ### BEGIN SOLUTION
     limits = np.array([width, height])

@@ -4,6 +4,7 @@ equals everything is not an answer."""
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,24 @@ def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = Fa
             f"{what} holds NaN or infinity in {(~np.isfinite(array)).sum()} of {array.size} places"
         )
     return array
+
+
+def finite(what: str, shape: tuple[int, ...], words: str) -> Callable[[Any], np.ndarray]:
+    """Read an array; one that is not finite gets `words`.
+
+    Args:
+        what: name of the array.
+        shape: it has.
+        words: the message, which says where NaN or infinity come from.
+    """
+
+    def read(given: Any) -> np.ndarray:
+        values = as_array(given, shape, what, allow_nan=True)
+        if not np.isfinite(values).all():
+            raise Wrong(words)
+        return values
+
+    return read
 
 
 def as_parts(value: Any, *names: str) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_lib.exercises.compare import as_array
+from course_lib.exercises.compare import as_array, finite
 from course_lib.exercises.core import check
 from course_lib.exercises.manners import require_repeatable
 from course_lib.exercises.tracks import texture
@@ -94,6 +94,12 @@ def _normalised(mean, deviation):
         return (values - mean(values)) / deviation(values) * w
 
     return mistake
+
+
+NOT_FINITE = (
+    "your result holds NaN or infinity: the logarithm of 0. A black pixel is 0, so take "
+    "log(f + 1); and in uint8 255 + 1 is 0, so make the patch a float array first"
+)
 
 
 def _in_half(right, f, w):
@@ -205,25 +211,14 @@ def examine_preprocess(answer, rng) -> None:
     hint = "log(f + 1), minus mean, divided by deviation + 1e-5, times window"
     for patch, tolerance in ((strong, 2e-5), (strong.astype(float), 2e-5), (faint, 2e-4)):
         answer.compare(
-            (patch, window), "the result", _finite((h, w)), tolerance=tolerance, hint=hint
+            (patch, window),
+            "the result",
+            finite("the result", (h, w), NOT_FINITE),
+            tolerance=tolerance,
+            hint=hint,
         )
     flat = answer(np.full((h, w), 80, dtype=np.uint8), window)
     named = "for a patch of one grey value the result"
     if np.abs(as_array(flat, (h, w), named)).max() > 0.1:  # rounding, divided by 1e-5
         raise Wrong(f"{named} should be 0: nothing is left when its mean is subtracted")
     require_repeatable(answer, (strong, window), (faint, window))
-
-
-def _finite(shape: tuple[int, int]):
-    """Reads a result; not finite where a pixel has no logarithm."""
-
-    def read(given):
-        values = as_array(given, shape, "the result", allow_nan=True)
-        if not np.isfinite(values).all():
-            raise Wrong(
-                "your result holds NaN or infinity: the logarithm of 0. A black pixel is 0, so "
-                "take log(f + 1); and in uint8 255 + 1 is 0, so make the patch a float array first"
-            )
-        return values
-
-    return read

@@ -106,8 +106,8 @@ def _one_branch(right, x, a, b, c, d, between=lambda y: y):
         "half the kernel, so that it keeps its size": (
             lambda right, *given: _branches(*given, padding=0)
         ),
-        "your padding stands across the kernels: a k × 1 kernel needs rows, padding=(k // 2, 0), and a "
-        "1 × k kernel columns": lambda right, x, *kernels: _across(x, *kernels),
+        "your padding stands across the kernels: a k × 1 kernel needs rows, padding=(k // 2, 0), and "
+        "a 1 × k kernel columns": lambda right, x, *kernels: _across(x, *kernels),
         "your map has grown to ({shape[2]}, {shape[3]}) from ({0.shape[2]}, {0.shape[3]}): a k × 1 "
         "kernel is long along one axis, so pad along that one only": (
             lambda right, x, a, *kernels: _branches(x, a, *kernels, padding=a.shape[2] // 2)

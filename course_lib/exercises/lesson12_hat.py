@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.compare import as_array
+from course_lib.exercises.compare import finite
 from course_lib.exercises.core import check
-from course_lib.exercises.words import Wrong
 from course_lib.models.prpool import hat_integral, hat_weights
+
+NOT_FINITE = (
+    "your weights hold NaN or infinity, in the rows of bins beyond the map: divide by the bin's "
+    "length, not by the sum of its weights, which is 0 there"
+)
 
 
 def _pieces(left=lambda t: (t + 1) ** 2 / 2, right_half=lambda t: 0.5 + t - t * t / 2):
@@ -56,8 +58,8 @@ def _clamped(right_half):
             _pieces(right_half=lambda t: 1 - (1 - t) ** 2),
             lambda right, t: 2 * right(t),
         ],
-        "your two pieces are right inside of −1…1 and go on beyond it: before −1 the integral is 0, "
-        "beyond 1 it is 1": lambda right, t: torch.where(
+        "your two pieces are right inside of −1…1 and go on beyond it: before −1 the integral is "
+        "0, beyond 1 it is 1": lambda right, t: torch.where(
             t < 0, (t + 1) ** 2 / 2, 0.5 + t - t * t / 2
         ),
         "in 0…1 your curve is not the integral of 1 − t, which adds t − t²/2 to the ½ at 0": [
@@ -126,17 +128,6 @@ def _covered(right, start, length, bins, cells):
     return behind.diff(dim=0) / (length / bins)
 
 
-def _finite(given, shape: tuple[int, int]) -> np.ndarray:
-    """Reads weights; not finite where a bin beyond the map is divided by its sum, 0."""
-    weights = as_array(given, shape, "the weights", allow_nan=True)
-    if not np.isfinite(weights).all():
-        raise Wrong(
-            "your weights hold NaN or infinity, in the rows of bins beyond the map: divide by the "
-            "bin's length, not by the sum of its weights, which is 0 there"
-        )
-    return weights
-
-
 def _normalised(weights: Tensor) -> Tensor:
     """Rows that sum to 1, or to 0."""
     total = weights.sum(1, keepdim=True)
@@ -176,8 +167,8 @@ def _normalised(weights: Tensor) -> Tensor:
         "you read the map at the bins' centres, as RoI-Align does; here all of a bin counts": (
             _sampled
         ),
-        "you count how much of each cell a bin covers: that is the mean of a map of flat steps, and "
-        "this one is a surface of hats": _covered,
+        "you count how much of each cell a bin covers: that is the mean of a map of flat steps, "
+        "and this one is a surface of hats": _covered,
         "your rows always sum to 1; what lies beyond the map counts as 0, so a bin that reaches "
         "beyond it has less": [
             lambda right, *given: _normalised(right(*given)),
@@ -245,7 +236,7 @@ def examine_weights(answer, rng) -> None:
         answer.compare(
             (*inputs, bins, cells),
             "the weights",
-            partial(_finite, shape=(bins, cells)),
+            finite("the weights", (bins, cells), NOT_FINITE),
             tolerance=1e-4,
             named="the weight",
         )

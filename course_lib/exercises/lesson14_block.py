@@ -101,7 +101,8 @@ def _unmixed(right, layers, z, x):
 
 
 def _mixed_up(right, layers, z, x):
-    """A mistake: the search image's tokens come first, but the first Nz are taken as the template's."""
+    """A mistake: the search image's tokens come first, but the first Nz are taken as the
+    template's."""
     whole = torch.cat(right(layers, x, z), 1)
     return whole[:, : z.shape[1]], whole[:, z.shape[1] :]
 
@@ -129,9 +130,8 @@ def _by_heads(layers: SimpleNamespace, tokens: Tensor) -> Tensor:
     "stream.block",
     reference=stream_block,
     mistakes={
-        "each image attends to itself only, so nothing is compared: join the tokens of both first": (
-            _unmixed
-        ),
+        "each image attends to itself only, so nothing is compared: join the tokens of both "
+        "first": (_unmixed),
         "each image attends to the other only; joined, every token attends to all": _crosswise,
         "your tokens are joined search image first and taken apart template first": _mixed_up,
         "only the search image attends to both; here the template's tokens do so as well": [
@@ -150,8 +150,10 @@ def _by_heads(layers: SimpleNamespace, tokens: Tensor) -> Tensor:
             add=lambda t, new, _: t + new,
             think=lambda layers, t, _: _after(layers, t),
         ),
-        "neither of the two steps reads normed tokens: norm1 before the attention, norm2 before the "
-        "network": _with(first=lambda layers, t: t, think=lambda layers, t, _: t + layers.mlp(t)),
+        "neither of the two steps reads normed tokens: norm1 before the attention, norm2 before "
+        "the network": _with(
+            first=lambda layers, t: t, think=lambda layers, t, _: t + layers.mlp(t)
+        ),
         "the attention reads tokens that are not normed": _with(first=lambda layers, t: t),
         "the network on each token reads tokens that are not normed": _with(
             think=lambda layers, t, _: t + layers.mlp(t)

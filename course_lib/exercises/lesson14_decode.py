@@ -121,8 +121,8 @@ def _unpacked(right, maps):
     reference=decoded,
     learns=False,
     mistakes={
-        "there is no window in your choice: a cell at the border of the search image is an unlikely "
-        "place": _with(ranked=lambda score: score),
+        "there is no window in your choice: a cell at the border of the search image is an "
+        "unlikely place": _with(ranked=lambda score: score),
         "your window is 0 at the border, so a target that has reached it can never be found: leave "
         "the two zeros out, np.hanning(n + 2)[1:-1]": _window(np.hanning),
         "your window is lopsided; it is highest at the centre of the map": [
@@ -190,9 +190,8 @@ def _unpacked(right, maps):
             _with(corner=0.0)
         ),
         "half of the size: the corner is w / 2 and h / 2 away from the centre": (_with(corner=1.0)),
-        "half of the size is a fraction of the search image already: divide the centre alone by n": (
-            lambda right, maps: _in_cells(*right(maps), maps.shape[-1])
-        ),
+        "half of the size is a fraction of the search image already: divide the centre alone "
+        "by n": (lambda right, maps: _in_cells(*right(maps), maps.shape[-1])),
         "the last two numbers of a box are its width and height, not its other corner": (
             lambda right, maps: _two_corners(*right(maps))
         ),

@@ -11,7 +11,7 @@ from typing import Any
 
 from course_lib.exercises.words import Wrong
 
-PATIENCE = 60.0  # seconds for one call; those of right answers take a few at most
+PATIENCE = 60.0  # seconds for one call
 
 # one watching thread for all calls: to start one for each would take longer than many of them
 _ENDS: dict[int, float] = {}  # thread → when its call is too late

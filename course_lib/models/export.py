@@ -137,8 +137,8 @@ def _compare(model: ForOpenCV, part: Path, path: Path) -> float:
             found = by_opencv(part, *(image.numpy() for image in images))
         except cv2.error as problem:
             raise DataError(
-                f"OpenCV {cv2.__version__} cannot run the network ({problem.err.strip()}), so {path} was "
-                "not written; install the OpenCV of constraints.txt, or export a network of other "
+                f"OpenCV {cv2.__version__} cannot run the network ({problem.err.strip()}), so "
+                f"{path} was not written; install the OpenCV of constraints.txt, or export a network of other "
                 "layers"
             ) from None
         off = [np.abs(a - b.numpy()).max() for a, b in zip(found, wanted, strict=True)]

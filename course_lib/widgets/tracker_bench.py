@@ -178,9 +178,7 @@ class TrackerBench(ImageWidget):
         """Answer a message of the page; what is wrong is answered in words."""
         try:
             reply, parts = self.reply(content, buffers)
-        except (
-            Exception
-        ) as problem:  # the page waits for an answer; a tracker may be the user's own
+        except Exception as problem:  # of a user's own tracker, too: the page waits for an answer
             if not isinstance(problem, CourseError):
                 logging.getLogger(__name__).exception("the tracker bench could not go on")
             reply = {"problem": _in_words(problem), "frame": len(self.recording) - 1}

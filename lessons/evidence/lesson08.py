@@ -70,6 +70,7 @@ EVIDENCE = {
     "cause-scales": partial(cause, "scales within 30 %"),
     "cause-exemplar": partial(cause, "exemplar varied too"),
     "cause-template": partial(cause, "template at one scale"),
+    "cause-whole": partial(cause, "whole things only"),
     "cause-norms": partial(cause, "norms of the batch"),
     "cause-pasted": partial(cause, "nothing pasted"),
     "cause-smooth": partial(cause, "smooth L1"),

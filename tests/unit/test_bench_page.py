@@ -11,12 +11,10 @@ from course_lib.widgets import TrackerBench
 
 pytestmark = pytest.mark.slow
 
-STAND_INS, CLICK = (
-    PAGE.split("    const sent = [];")[0].replace("LATENESS", "0"),
-    """
+STAND_INS = PAGE.split("    const sent = [];")[0].replace("LATENESS", "0")
+CLICK = """
     const click = (text) => made.find((node) => node.text === text).dispatchEvent(new Event("click"));
-""",
-)
+"""
 # a video of 320 × 180 whose seeks take a while; Python, which answers one message after the other
 FILM = (
     STAND_INS
@@ -89,6 +87,7 @@ FILM = (
 def page(tmp_path, script: str, wanted: str) -> list:
     """The value of `wanted` after `script` in a page with the bench."""
     front = TrackerBench._esm.replace("export default { render };", "")
+    # node waits for the bench, which may still be tracking, unless it is told to end
     return run_js(tmp_path, front + FILM + script, f"{wanted})); process.exit(0); ((0")
 
 

@@ -266,3 +266,8 @@ class TestIntervals:
         assert found.mean == pytest.approx(0.1)
         assert found.half_width == pytest.approx(4.3027 * 0.1 / 3**0.5, rel=1e-4)
         assert auc_difference(report, "y", "x").mean == pytest.approx(-0.1)
+
+
+def test_a_bar_in_a_heading_or_a_cell_does_not_end_its_column():
+    table = markdown_table([{"|log size|": "a|b", "n": 1}]).splitlines()
+    assert table[0] == r"| \|log size\| | n |" and table[2].startswith(r"| a\|b | 1")
