@@ -36,14 +36,17 @@ def ended_with_us(
     Returns:
         The exit status, or None if it was stopped after `seconds`.
     """
+    process = None
     with ending_us():
-        process = start(words, folder, environment)
         try:
+            with held_back():
+                process = start(words, folder, environment)
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
         finally:
-            end(process)
+            if process is not None:
+                end(process)
 
 
 def start(
@@ -101,14 +104,35 @@ def ending_us() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Signals that come within reach this process afterwards: between a command's start and the
+    moment its process has a name here, nobody could end what it starts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    numbers = [*ENDING, signal.SIGINT]
+    before = {n: signal.signal(n, lambda number, _: came.append(number)) for n in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
+
+
 def end(process: subprocess.Popen) -> None:
     """End what is left of the command's process group: first ask, then kill."""
-    if process.poll() is None:
-        _send(process, signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE)
-    _send(process, getattr(signal, "SIGKILL", signal.SIGTERM))  # including its orphans
-    process.wait()
+    try:
+        if process.poll() is None:
+            _send(process, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+    finally:  # a second Ctrl-C while it waits kills at once
+        _send(process, getattr(signal, "SIGKILL", signal.SIGTERM))  # including its orphans
+        process.wait()
 
 
 def _send(process: subprocess.Popen, number: int) -> None:

@@ -25,7 +25,7 @@ from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import make_url
 from traitlets.config import Config, PyFileConfigLoader
 
-from course_lib.children import end, ending_us, start
+from course_lib.children import end, ending_us, held_back, start
 from course_lib.errors import MissingDataError, SettingsError
 
 LIMIT = 1800.0  # seconds that a submission may take by default
@@ -108,7 +108,8 @@ class Autograding:
                 while waiting or running:
                     while waiting and len(running) < jobs:
                         student, attempt = waiting.popleft()
-                        running[self._start(student)] = attempt
+                        with held_back():
+                            running[self._start(student)] = attempt
                     time.sleep(GLANCE)
                     for one in [r for r in running if self._is_over(r)]:
                         attempt = running.pop(one)

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 
@@ -170,62 +164,6 @@ def test_training_by_command(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "training" / "mini" / "mini.safetensors").is_file()
     assert cli.main(["train", "--quiet", "--set", "stepz=3"]) == 2
     assert "did you mean 'steps'" in capsys.readouterr().err
-
-
-WAITING = """
-import os, subprocess, sys, time
-helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
-open("pids", "w").write(f"{os.getpid()} {helper.pid}")
-open("pids.whole", "w").close()
-time.sleep(120)
-"""
-PARENT = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {project!r})
-from course_lib import children
-from course_lib.training import long_runs as runs
-runs.PROJECT = Path({folder!r})
-children.PATIENCE = 5.0
-runs.do_due([runs.LongRun("a", "a.py", 1, ("a.txt",), "cpu")], 100, print)
-"""
-
-
-def alive(pid: int) -> bool:
-    """Whether a process exists and is not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
-def test_a_run_never_outlives_the_command_that_started_it(number, tmp_path, project):
-    (tmp_path / "a.py").write_text(WAITING)
-    code = PARENT.format(project=str(project), folder=str(tmp_path))
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
-    while not (tmp_path / "pids.whole").exists():
-        assert parent.poll() is None
-        time.sleep(0.05)
-    run, helper = map(int, (tmp_path / "pids").read_text().split())
-    assert alive(run) and alive(helper)
-    parent.send_signal(number)
-    status = parent.wait(60)
-    ended = [run] if number == signal.SIGKILL else [run, helper]
-    deadline = time.monotonic() + 60
-    while any(map(alive, ended)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    try:
-        assert not alive(run)
-        if number != signal.SIGKILL:  # then nobody is left to end what the run has started itself
-            assert not alive(helper)
-            assert status == (128 + number if number != signal.SIGINT else status)
-    finally:
-        for pid in (run, helper):
-            if alive(pid):
-                os.kill(pid, signal.SIGKILL)
 
 
 def test_a_stop_under_torchrun_is_reported_by_a_file(project_of):
