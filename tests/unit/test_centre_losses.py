@@ -247,6 +247,21 @@ class TestLoss:
         focal = float(focal_loss(maps.score[:, 0], torch.zeros(2, N, N)))
         assert float(centre_loss(maps, boxes, none)) == pytest.approx(focal, abs=1e-6)
 
+    def test_two_processes_have_the_mean_of_one(self):
+        """One of them has a single target, the other two: each divides by half of three."""
+        boxes = torch.cat([box(6, 8, 4, 4), box(9, 5, 4, 4), box(4, 4, 3, 5), box(10, 9, 6, 2)])
+        maps, positive = maps_of(boxes), torch.tensor([True, False, True, True])
+        maps.offset[:, 0] += torch.tensor([0.5, 2.0, 1.0, 0.25])[:, None, None]
+        maps.score[0, 0, 2, 3] = 0.4
+
+        def part(which):
+            kept = CentreMaps(*(m[which] for m in maps))
+            return centre_loss(kept, boxes[which], positive[which], lambda _: torch.tensor(3 / 2))
+
+        first, second = part(slice(2)), part(slice(2, None))
+        assert abs(first - second) > 0.1
+        torch.testing.assert_close((first + second) / 2, centre_loss(maps, boxes, positive))
+
     def test_the_box_is_judged_where_the_score_is_highest(self):
         boxes = box(6, 8, 4, 4)
         maps = CentreMaps(*(m.clone().requires_grad_() for m in maps_of(boxes)))
