@@ -115,8 +115,8 @@ def to_centre(box):
 
 # %% [markdown]
 # You can try as often as you like: change the cell and run it again. Until your answer is right, the course's own version
-# takes its place in the cells below, so you are never stuck. A cell that does not end is stopped with ■, or *Interrupt* in the
-# *Kernel* menu; a check stops a function of yours by itself after a minute.
+# takes its place in the cells below, so you are never stuck. To stop a cell that does not end, press ■, or choose *Interrupt* in the
+# *Kernel* menu; a check ends by itself once your function has run for a minute.
 #
 # Here your function draws the path of a target: the centres of its boxes in all frames, one after the other. If you have real
 # videos in your data folder (`COURSE_DATA`, see the README), the first of them is shown beside the generated clip.
@@ -137,7 +137,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} The path starts at the centre of the box in frame 0. It is where the target is *in the image*: both the target and
+# {{figure}} The path starts at the centre of the box in frame 0. It shows where the target is *in the image*: both the target and
 # the camera move, and the boxes do not say which of them did.
 #
 # ## Is your machine ready?
@@ -245,8 +245,8 @@ progress()
 #
 # ## Read next
 #
-# Lesson 01 asks how good a box is, and how good a tracker is. `make lab LESSON=01` opens a copy of your own, like this one,
-# that updates never touch; without make, use `python -m course_lib lab 01`.
+# Lesson 01 asks how good a box is, and how good a tracker is. `make lab LESSON=01` opens your own copy of it,
+# which updates of the course never touch; without make, use `python -m course_lib lab 01`.
 #
 # *The course's text and figures are under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), its code under
 # Apache-2.0. Datasets keep their publishers' terms.*

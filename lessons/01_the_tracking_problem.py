@@ -35,8 +35,8 @@ sequence = sequences["gen-14-turning-scale"]
 # ## Look first
 # {{part}}
 #
-# A target, its true box (the *ground truth*, solid green), and a tracker (dashed). The tracker compares a small image of the target from frame 0 with
-# every position nearby and picks the most similar one. The number beside its name says how much its box overlaps the true one. Play the clip: where is that number low,
+# A target, its true box (the *ground truth*, solid green), and a tracker (dashed). The tracker compares a small image of the target, cut from frame 0, with
+# the frame at every nearby position and picks the most similar position. The number beside its name says how much its box overlaps the true one. Play the clip: where is that number low,
 # and what is wrong with the box there?
 
 # %%
@@ -57,7 +57,7 @@ SequencePlayer(sequence, boxes={"template matching": found})
 # * It never looks ahead. The box in frame $t$ may depend only on frames $0 \dots t$.
 # * Nobody helps. If it loses the target in frame 30, it goes on from there in frame 31.
 #
-# Related tasks differ in one of these points. A *detector* knows its classes and looks at single frames; *multi-object tracking*, of people for example, links such detections from frame to frame (benchmark: MOTChallenge). *Video object segmentation* marks the target's pixels instead of a box, and as DAVIS measures it, all frames may be looked at before the first is answered, without a limit on time; its clips last 2 to 4 seconds.
+# Related tasks differ in one of these points. A *detector* knows its classes and looks at single frames; *multi-object tracking*, of people for example, links such detections from frame to frame (benchmark: MOTChallenge). *Video object segmentation* marks the target's pixels instead of a box. In its benchmark DAVIS, a method may look at all frames before it answers for the first, without a limit on time; the sequences last 2 to 4 seconds.
 #
 # Trackers come in families. These are four of them; you will build some trackers of each:
 
@@ -69,7 +69,7 @@ from course_lib.places import RESULTS
 plots.show(*roadmap(read_measured(RESULTS / "roadmap_published.json")))
 
 # %% [markdown]
-# {{figure}} Trackers by the year of their paper or preprint. Filled and blue are those that the course builds, with the lessons' numbers; hollow and grey are others. Correlation filters and online classifiers learn their target while they track. Siamese networks have learned beforehand, from other videos, to compare images; transformers let the two images look at each other.
+# {{figure}} Trackers by the year of their paper or preprint. Filled and blue are those that the course builds, with the lessons' numbers; hollow and grey are others. Correlation filters and online classifiers learn their target while they track. Siamese networks have learned beforehand, from other videos, to compare an image of the target with the one searched; transformers let information pass between these two.
 #
 # To say which of two trackers is better, we need a number for one box, then one for a video, then one for many videos. We take them in that order: the first two in this part,
 # the third in the next.
@@ -179,7 +179,7 @@ plots.show(
 
 # %% [markdown]
 # {{figure}} The frames with the highest, the median and the lowest IoU of the run. The shared part is shaded. The tracker's box keeps its size, the true box does not: where the target
-# looks smaller, most of the tracker's box is beside it, and all of that counts in the union.
+# looks smaller, most of the tracker's box lies outside it, and all of that counts in the union.
 #
 # ### Exercise 01.3 · Centre error
 # {{exercise}}
@@ -276,7 +276,7 @@ plots.show(
 # ### Play: draw the first box
 #
 # Below you can drag a box with the mouse or a finger, or move it with the arrow keys (with <kbd>Shift</kbd> they change its size). The IoU and the centre error
-# with the true box follow. Find out by playing:
+# are updated as you move it. Try this:
 #
 # 1. Find a box with a centre error of (almost) 0 and an IoU below 0.5.
 # 2. Find the largest centre error you can reach with an IoU above 0.5.
@@ -291,9 +291,9 @@ picker
 # <details><summary>What to see</summary>
 #
 # 1. Any box around the right centre whose sides are all less than 0.7 or more than 1.42 times the true ones.
-# 2. Just under half of the target's longer side: leave one edge of the box where it is and double the way to the opposite one.
+# 2. Just under half of the target's longer side: start from the true box, leave a short edge where it is, and almost double the distance to the opposite one.
 #
-# The IoU, then: the centre error does not see the size at all.
+# So trust the IoU: the centre error does not see the size at all.
 # </details>
 #
 # ## A number for one video
@@ -339,7 +339,7 @@ def success_curve(ious):
 #
 # <details><summary>Hint 1</summary>
 #
-# An area as wide as 1 is as large as the curve is high on average.
+# Over an interval of width 1, the area under a curve equals the curve's mean height.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -375,7 +375,7 @@ print("last values of its curve:", perfect[-3:])
 # <details><summary>What came of it</summary>
 #
 # Not 1. The rule says *above* the threshold, and nothing can be above the last threshold, 1. So one of the 21 values is always 0, and under OTB's rule no AUC exceeds 20/21. Other benchmarks have other
-# rules: TrackingNet takes the area of trapezoids under the same 21 values, which gives a perfect tracker 0.975; GOT-10k takes the mean IoU itself, which gives it 1. The exact value hardly matters. That two numbers you compare were made by one rule does.
+# rules: TrackingNet takes the area of trapezoids under the same 21 values, which gives a perfect tracker 0.975; GOT-10k takes the mean IoU itself, which gives it 1. The exact value hardly matters. What matters is that two numbers you compare follow the same rule.
 # </details>
 #
 # ### Exercise 01.6 · The precision curve
@@ -389,7 +389,7 @@ print("last values of its curve:", perfect[-3:])
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Success compared with a strict `>`; at most is `<=`. The rest is your success curve.
+# The success curve compares with a strict `>`; *at most* is `<=`. The rest is as in your success curve.
 # </details>
 
 
@@ -516,7 +516,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} Each cell of the map is one position of the template's corner within the region searched; the dot is the highest, where the tracker puts its box. With OTB in your data folder, the lower row is its first clip.
+# {{figure}} Each cell of the map is one position of the template's corner within the region searched; the dot marks the highest value, where the tracker puts its box. With OTB in your data folder, the lower row shows its first sequence.
 # Compare the peaks, and look for second peaks: nothing but their height decides between them and the target.
 #
 # ## The protocol: one pass
@@ -568,7 +568,7 @@ def track(tracker, sequence):
 
 
 # %% [markdown]
-# Your `track` measures speed as well. *Frames per second* are frames over the seconds of all calls together. One warm-up comes first: a first call also loads code and fills caches.
+# Your `track` measures speed as well. *Frames per second* is the number of frames divided by the time of all calls together. A warm-up comes first, because a first call also loads code and fills caches.
 
 # %%
 from course_lib.data.sequence import OTB_ATTRIBUTES
@@ -599,7 +599,7 @@ show_table(speeds, f"Speed on {loaded.name}, on this machine", formats={"fps": "
 #
 # ### Find the fault
 #
-# A colleague wrote the score of a whole clip from your functions, and tested it well: on the true boxes themselves it must give 20/21, whatever the clip. It does not.
+# A colleague has written the score of a whole clip, using your functions, and chosen a good test: on the true boxes themselves it must give 20/21, whatever the clip. It does not.
 
 
 # %%
@@ -632,7 +632,7 @@ plots.show(
 # ### Exercise 01.9 · Mend the score
 # {{exercise}}
 #
-# What do these clips have in common? Find the fault, and write the score without it. It should stay as strict as it was with a tracker that is really lost, be it one that returns NaN.
+# What do these clips have in common? Find the fault, and write the score without it. It should stay as strict as before with a tracker that is really lost, even one that returns NaN.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -711,7 +711,7 @@ print("AUC, ncc − stay-put:        ", auc_difference(report, "ncc", "stay-put"
 print("AUC, stay-put − random-walk:", auc_difference(report, "stay-put", "random-walk"))
 
 # %% [markdown]
-# **A difference needs an interval.** The clips are a sample: other clips would have given other numbers. So take the difference of two trackers clip by clip, and ask how well its mean is known. The two lines above say mean ± half width of a 95 % interval, by Student's *t* over n clips. If it
+# **A difference needs an interval.** The clips are a sample: other clips would have given other numbers. So take the difference between two trackers' AUCs clip by clip, and ask how well its mean is known. The two lines above give this mean ± half the width of a 95 % interval, by Student's *t* over n clips. If it
 # contains 0, this benchmark does not tell the two trackers apart. From here on, every difference in the course comes with one.
 #
 # Where do the trackers differ? **Predict first:** on which attribute will template matching do worst?
@@ -726,7 +726,7 @@ print("template matching is worst on:", OTB_ATTRIBUTES[min(by_tag, key=by_tag.ge
 #
 # <details><summary>What came of it</summary>
 #
-# The line under the figure names it. On all 24 clips it is *out of view*, with *low resolution* and *out-of-plane rotation* close by. A template cannot turn, cannot grow, and is searched for only near the last box: a target that leaves is met again
+# The line under the figure names it. On all 24 clips it is *out of view*, with *low resolution* and *out-of-plane rotation* close by. A template cannot turn, cannot grow, and is searched for only near the last box: a target that leaves is found again
 # only if it comes back nearby. But read the brackets: with three or four clips each, one more clip could change the order of these three. Attributes suggest where to look; they prove little.
 # </details>
 #
@@ -819,8 +819,8 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# Read the table's last two columns. On all 24 clips: for stay-put and the random walk TRE lies above OPE, and the interval leaves 0 out. They get worse with time, and most passes of TRE are short.
-# For template matching the interval of TRE − OPE contains 0. It loses its target at single events, and a later start meets them with better luck on some clips and worse on others.
+# Read the table's last two columns. On all 24 clips: for stay-put and the random walk TRE lies above OPE, and the interval leaves 0 out. Their boxes get worse with time, and most passes of TRE are short.
+# For template matching the interval of TRE − OPE contains 0. It loses its target at particular moments, and a later start gets past them with better luck on some clips and worse on others.
 #
 # SRE − OPE is below zero for template matching, and its interval leaves 0 out, if only just. Where one pass was nearly perfect, SRE must be lower: the tracker follows the target all the way and carries the error of its first box along.
 # Where one pass lost the target early, twelve other starts are twelve other draws, and some do better. That is why a single clip shows anything you like, and why these protocols are read over all of them.
@@ -828,15 +828,15 @@ plots.show(
 #
 # ## Another question: what VOT measures
 #
-# OTB lets a lost tracker go on, so one early loss costs the rest of the clip. VOT, the yearly challenge, asked from 2013 to 2019 how a tracker does *between* losses and how many there are. In its **supervised** protocol the tracker **fails** in the first frame whose box does not touch the target (overlap 0). Five frames later a fresh one is
+# OTB lets a lost tracker go on, so one early loss costs the rest of the clip. VOT, the yearly challenge, asked from 2013 to 2019 how well a tracker does *between* losses and how often it loses its target. In its **supervised** protocol the tracker **fails** in the first frame whose box does not touch the target (overlap 0). Five frames later a fresh one is
 # started with the true box.
 #
-# * **Accuracy** A: the mean overlap of the frames in which the tracker ran. Ten frames from each start do not count (the *burn-in*): so soon after the true box was given, the overlap flatters.
-# * **Failures**, also called **robustness**: how many there were. Fewer are better.
-# * **Expected average overlap**, EAO: both in one number. Cut the runs into segments, from each start to a failure or to the end of the clip. $\Phi(N)$ is the mean overlap that a segment has over its first $N$ frames after the start, averaged over segments. After a failure a segment counts as 0 for ever; one that ended with its clip takes part only up to its own length. EAO is the
+# * **Accuracy** A: the mean overlap of the frames in which the tracker ran. The ten frames from each start on do not count (the *burn-in*): so soon after the true box was given, the overlap flatters the tracker.
+# * **Failures**, also called **robustness**: the number of failures. Fewer are better.
+# * **Expected average overlap**, EAO: both in one number. Cut the runs into segments, from each start to a failure or to the end of the clip. $\Phi(N)$ is the mean overlap that a segment has over its first $N$ frames after the start, averaged over segments. After its failure a segment counts as 0 for all larger $N$; a segment that ended with its clip takes part only up to its own length. EAO is the
 #   mean of $\Phi(N)$ over typical lengths; VOT2018 took $N = 100 \dots 356$.
 #
-# A run that is small enough for pencil and paper: started, 0.8 and 0.6, failure; four frames skipped; started again, 0.9 and 0.9, end.
+# Here is a run small enough for pencil and paper, by its overlaps: start, 0.8 and 0.6, failure; four frames skipped; start again, 0.9 and 0.9, end.
 
 # %%
 from course_lib.evaluation.eao import eao, expected_overlap_curve, interval
@@ -937,7 +937,7 @@ print("AUC on real video, ncc − stay-put:", auc_difference(shipped, "ncc", "st
 
 # %% [markdown]
 # {{figure}} Left, the trackers of this lesson; right, six published ones, drawn from the boxes that their authors published and scored in the same way as yours. The two panels cannot be compared with each other: the videos differ, and there are
-# fewer of them on the left. Within a panel read the shape. A curve that starts low on the left belongs to a tracker that *loses* targets: of the six, CSK's starts lowest. One that falls early has *loose* boxes. The curves of KCF and DSST cross near 0.7: DSST, unlike KCF, follows the target's size: if that helps, it is where tight boxes are asked for.
+# fewer of them on the left. Within a panel read the shape. A curve that starts low on the left belongs to a tracker that *loses* targets: of the six, CSK's starts lowest. One that falls early has *loose* boxes. The curves of KCF and DSST cross near 0.7: DSST, unlike KCF, follows the target's size, which, if it helps at all, helps at thresholds that ask for tight boxes.
 #
 # ## An open task
 #

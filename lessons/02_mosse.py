@@ -51,9 +51,9 @@ MosseBench(sequence)
 # %% [markdown]
 # ## The idea
 #
-# Template matching, lesson 01's NCC, compares each place near the last box with the target's first looks. Nobody has told the template which of its pixels matter: it scores similarity, whatever lies beside the target,
+# Template matching, lesson 01's NCC, compares each place near the last box with the target's appearance in the first frame. Nothing tells the template which of its pixels matter: it scores similarity, whatever surrounds the target,
 # and it never learns. MOSSE turns the question round. It chooses the *answer* first, a response $g$ with a narrow peak on the target and nothing elsewhere, and looks for the *filter* $h$ whose correlation
-# with the patch $f$ around the target comes closest to it. And since a filter can be computed again in every frame, it follows the target's looks.
+# with the patch $f$ around the target comes closest to it. And since a filter can be computed again in every frame, it follows the target's appearance as it changes.
 #
 # What makes this affordable is the Fourier transform. In its domain, correlation is a product, frequency by frequency. Capital letters are transforms, $\odot$ multiplies element by element and ${}^*$ conjugates:
 #
@@ -176,7 +176,7 @@ def preprocess(patch, window):
 # ### Exercise 02.3 · The target response
 # {{exercise}}
 #
-# A single bright pixel would be the sharpest answer, but no filter can give it when noise or a pixel's fraction of motion moves it. MOSSE asks for a Gaussian of width $\sigma$ with peak 1 on the target's centre. Write it:
+# A single bright pixel would be the sharpest answer, but no filter can give that answer once there is noise, or motion by a fraction of a pixel. MOSSE asks for a Gaussian of width $\sigma$ with peak 1 on the target's centre. Write it:
 #
 # $$ g(i, j) = \exp\Bigl(-\frac{(i - i_0)^2 + (j - j_0)^2}{2\sigma^2}\Bigr), \qquad i_0 = \lfloor \text{height}/2 \rfloor,\; j_0 = \lfloor \text{width}/2 \rfloor . $$
 #
@@ -310,7 +310,7 @@ def train_filter(patches, target, regulariser):
 #
 # <details><summary>Hint 1</summary>
 #
-# The inverse transform of real things comes back as complex numbers whose imaginary part is rounding noise: keep the real part.
+# The inverse transform returns complex numbers even where the result is real; their imaginary part is rounding noise: keep the real part.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -362,7 +362,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} The dot marks the response's peak; above each map stands where it says that the target went, $(\Delta x, \Delta y)$ in pixels, and to the left of that where it truly went. If the two disagree, look at the image between: has the target left the patch? The filter itself does not look like the target. It is made to answer, not to be looked at.
+# {{figure}} The dot marks the response's peak. The title of each map gives the motion found, $(\Delta x, \Delta y)$ in pixels, and the title of the patch to its left the true motion. If the two disagree, look at that patch: has the target left it? The filter itself does not look like the target. It is made to answer, not to be looked at.
 
 # %% [markdown]
 # ### Half the work
@@ -424,7 +424,7 @@ plots.show(figure, alt=f"Lag of a tracker with the faulty response in four runs.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# 44 and 45 columns both have 23 in their half spectrum. Which of the two does `irfft2` assume, and how can you tell it? See `help(np.fft.irfft2)`.
+# 44 and 45 columns both have 23 in their half spectrum. Which of the two does `irfft2` assume, and how can you tell it which one you need? See `help(np.fft.irfft2)`.
 # </details>
 
 
@@ -460,10 +460,12 @@ whole, half = (
     seconds(lambda: respond(patch, A, B)),
     seconds(lambda: respond_half(patch, *halves)),
 )
-print(f"a response of {size} pixels: {1e6 * whole:.0f} µs whole, {1e6 * half:.0f} µs by halves")
+print(
+    f"a response of {size} pixels: {1e6 * whole:.0f} µs from whole spectra, {1e6 * half:.0f} µs from half spectra"
+)
 
 # %% [markdown]
-# Faults like this one survive because a tracker corrects itself: a pixel lost in one frame is found in the next, unless the filter has learned the wrong place meanwhile. This is a good place to stop for today.
+# Faults like this one survive because a tracker corrects itself: a lag of one pixel is made up for in the next frame, unless the filter has learned the wrong place meanwhile. This is a good place to stop for today.
 #
 # ## Learning online
 # {{part}}
@@ -636,17 +638,17 @@ listing = "; ".join(f"λ = {lam:g}: {g}" for lam, g in zip(lambdas, gains, stric
 plots.show(figure, alt=f"Difference in PSR between the two update rules. {listing}.")
 
 # %% [markdown]
-# {{figure}} Mean and 95 % interval over 20 runs of what averaging $A$ and $B$ separately gains over averaging filters. An interval that reaches the dashed line leaves it open which rule is better.
+# {{figure}} The PSR gained by averaging $A$ and $B$ separately instead of averaging filters: mean and 95 % interval over 20 runs. An interval that reaches the dashed line leaves it open which rule is better.
 #
 # <details><summary>What came of it</summary>
 #
 # Without a regulariser averaging $A$ and $B$ is better: its interval stays above 0. With $\lambda = 1$ or 100 these 20 runs cannot tell the rules apart. Where a frequency happens to be almost absent from one frame, that frame's filter is enormous,
-# and the average of filters carries it for many frames: its trace fades only by $1 - \eta$ each time. When $A$ and $B$ are averaged separately, such a frame has little weight in either. A regulariser tames the other rule.
+# and the average of filters carries it for many frames: its trace fades only by a factor of $1 - \eta$ each time. When $A$ and $B$ are averaged separately, such a frame has little weight in either. A regulariser keeps that filter from becoming enormous.
 # </details>
 #
 # ### One patch or nine?
 #
-# With one patch there is nothing to average over in the first frame. So MOSSE makes eight copies of it, slightly rotated and sheared, all with the same $g$: changes that do not mean that the target has moved. **Predict:** what do the copies do to the PSR a few frames later?
+# With one patch there is nothing to average over in the first frame. So MOSSE makes eight copies of it, slightly rotated and sheared, all with the same $g$, because none of these changes means that the target has moved. **Predict:** what do the copies do to the PSR a few frames later?
 
 # %%
 chosen = sequences.loaded(by_profile(smoke=3, laptop=1, gpu=1))  # each frame drawn only once
@@ -690,7 +692,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# Over all 24 generated clips, 19 lie above the line, and the gain is +3.6 ± 2.1 (95 %). A likely reason: the copies teach the filter to be content with less than the exact first patch. Among the five below are both *plain* ones, where the first patch still fits exactly.
+# Over all 24 generated clips, 19 lie above the line, and the gain is +3.6 ± 2.1 (95 %). A likely reason: the copies teach the filter to accept patches that differ a little from the first. Among the five below the line are both *plain* clips, where the first patch still fits exactly.
 # </details>
 #
 # ## The whole tracker
@@ -897,7 +899,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# On the 22 real clips stopping gains +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, gain more than half of all there is. *sphere*, a ball that rolls in full view, loses as much as one of them gains: the PSR falls below 7 although nothing hides the ball, and the tracker waits for its old looks to the end.
+# On the 22 real clips stopping gains +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, account for more than half of all that is gained. *sphere*, a ball that rolls in full view, loses as much as one of them gains: the PSR falls below 7 although nothing hides the ball, and the tracker waits to the end for its old appearance to return.
 # So the threshold is no improvement as such. It is a bet that a low PSR comes from something in front of the target, and it pays where that is so.
 # </details>
 #
@@ -917,12 +919,12 @@ MosseBench(sequence)
 #
 # 1. Above 0.12: when the target comes out, the PSR stays just below 7, and the box waits where it stopped.
 # 2. $\lambda$ counts most where the patches have little power, at high frequencies: it takes the fine detail out of $A/B$.
-# 3. More fine detail, a higher PSR, a box no worse. At 3 pixels the target is lost behind the occluder.
+# 3. At 1 pixel: more fine detail, a higher PSR, and a box that is no worse. At 3 pixels the target is lost behind the occluder.
 # </details>
 #
 # ## How fast should it learn?
 #
-# Your tracker with different learning rates, over all clips. **Predict first:** how many of these rates can be told apart from the paper's 0.125?
+# The next cell runs your tracker with different learning rates on all clips. **Predict first:** how many of these rates can be told apart from the paper's 0.125?
 
 # %%
 all_rates = [0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0]
@@ -945,11 +947,11 @@ axes[0, 0].set_ylabel("AUC minus that of η = 0.125")
 listing = "; ".join(f"{rate:g}: {g}" for rate, g in zip(rates, gains, strict=True))
 plots.show(
     figure,
-    alt=f"Difference in AUC to a learning rate of 0.125, with 95 % intervals. {listing}.",
+    alt=f"AUC minus that of a learning rate of 0.125, with 95 % intervals. {listing}.",
 )
 
 # %% [markdown]
-# {{figure}} The difference to $\eta = 0.125$, clip by clip, as mean and 95 % interval; below each rate, its mean AUC. A rate whose interval reaches the dashed line cannot be told apart from 0.125 on these clips.
+# {{figure}} AUC minus that of $\eta = 0.125$, taken clip by clip, as mean and 95 % interval; below each rate, its mean AUC. A rate whose interval reaches the dashed line cannot be told apart from 0.125 on these clips.
 #
 # <details><summary>What came of it</summary>
 #
@@ -1001,7 +1003,7 @@ plots.show(*failure_gallery(chosen, results["yours"]))
 # %% [markdown]
 # {{figure}} Truth solid, your box dashed. Look for the cause: a target that outgrows its box, that turns, that is covered, or that moves further than the patch reaches between two frames.
 #
-# MOSSE never changes the size of its box. Rotation it meets in two ways only: by its eight warped copies at the start, and by what it learns on the way if the target turns slowly. And it searches only as far as its patch reaches. Lesson 03 adds a scale pyramid.
+# MOSSE never changes the size of its box. It can cope with rotation in two ways only: through its eight warped copies at the start, and through what it learns on the way if the target turns slowly. And it searches only as far as its patch reaches. Lesson 03 adds a scale pyramid.
 #
 # ## Real video
 #
@@ -1017,7 +1019,7 @@ for other in ("mosse-never-lost", "ncc", "opencv-mosse", "stay-put"):
     print(f"AUC of mosse minus that of {other}: {auc_difference(report, 'mosse', other)}")
 
 # %% [markdown]
-# The differences say which neighbours can be told apart on these clips: MOSSE is above a box that stays put and above OpenCV's MOSSE; not above NCC, nor above itself without the threshold.
+# The intervals say which trackers can be told apart on these clips: MOSSE is above a box that stays put and above OpenCV's MOSSE, but not above NCC, nor above itself without the threshold.
 #
 # Read the speeds with care. A tracker that reports *lost* and skips the frame is very fast, and keeps its last box. That is why the table shows accuracy beside speed.
 #
@@ -1044,7 +1046,7 @@ results = {"changed": {c.name: track(Changed(), c) for c in chosen}, "yours": re
 print(auc_difference(Report.from_results(chosen, results), "changed", "yours"))
 
 # %% [markdown]
-# **Stretch goal.** A change whose interval excludes 0 on the generated clips *and* does not turn around on the real ones. Write down beforehand what you expect, and count how many changes you tried: of twenty that do nothing, one will look like a gain at 95 %.
+# **Stretch goal.** A change whose interval excludes 0 on the generated clips *and* whose gain does not turn into a loss on the real ones. Write down beforehand what you expect, and count how many changes you tried: of forty that do nothing, one will look like a gain at 95 %, and one like a loss.
 #
 # ## Where you stand
 

@@ -51,7 +51,7 @@ real = real_sequences()  # empty without OTB or VOT-2014 in the data folder
 #
 # {{part}}
 #
-# A patch around a target is shifted: on the left *cyclically*, so that what leaves on one side comes back on the other; in the middle *for real*, as if the target had moved. On the right, a kernel says how similar the first patch, moved to each position, is to the really shifted one: the cross marks the true shift, the circle the peak. Below, all cyclic shifts of the patch's middle row, one per row: the *data matrix*. Then the same matrix in the Fourier domain, and its diagonal.
+# A patch around a target is shifted: on the left *cyclically*, so that what leaves on one side comes back on the other; in the middle *for real*, as if the target had moved. On the right, a *kernel*, a measure of similarity, compares the really shifted patch with the first one moved to each position: the cross marks the true shift, the circle the peak. Below, all cyclic shifts of the patch's middle row, one per row: the *data matrix*. Then the same matrix in the Fourier domain, and its diagonal.
 
 # %%
 ShiftExplorer(sequence.frames[0], sequence.boxes[0])
@@ -66,7 +66,7 @@ ShiftExplorer(sequence.frames[0], sequence.boxes[0])
 # <details><summary>What to see</summary>
 #
 # 1. Without the window the peak stays on the cross, even for shifts of nearly half the patch: here the whole image moves, so the two patches still share much of it. With the window, the outer parts count for little: beyond about a quarter of the patch, the peak falls behind, then jumps. The window costs a tracker search range. In return, the patches it learns from have no seam: see 2.
-# 2. Only those near the first and the last: small shifts to the right and to the left. All others have the seam in the middle. Training on them is the price of the trick that follows.
+# 2. Only those near the first and the last: small shifts to the right and to the left. All others have a seam well inside the patch. Training on these is the price of the trick that follows.
 # 3. The peak stays where it is, and only the contrast changes: to a narrow Gaussian only near-identical patches are similar, to a wide one everything is.
 # </details>
 #
@@ -255,7 +255,7 @@ def displacement(response):
 #
 # $$ f(z) = \sum_i \alpha_i\, \kappa(P^i x, z), $$
 #
-# with a weight $\alpha_i$ for each shift $P^i x$ of the patch. Three kernels, where $N$ is the number of values in a patch, $a$ an offset, $b$ the degree of the polynomial and $\sigma$ the width of the Gaussian:
+# with a weight $\alpha_i$ for each shift $P^i x$ of the patch. Three kernels, where $N$ is the number of values in a patch, $a$ an offset, $b$ the degree of the polynomial and $\sigma$ the width, or *bandwidth*, of the Gaussian:
 #
 # | linear | polynomial | Gaussian |
 # |---|---|---|
@@ -319,7 +319,7 @@ def channels_of(frame, centre, shape, kind, scale=1.0):
         centre: (2,) of the patch, x and y.
         shape: (h, w) of the patch in pixels.
         kind: "grey" or "hog".
-        scale: the patch shows a part of the frame so many times as large as its shape.
+        scale: size of the part of the frame that the patch shows, in multiples of `shape`.
     """
     patch = cut_patch(frame, centre, scale * np.array(shape[::-1]), shape)  # (h, w, 3)
     if kind == "grey":
@@ -364,7 +364,7 @@ print("width at half height:", widths)
 #
 # <details><summary>What came of it</summary>
 #
-# The smaller σ, the narrower the peak. The degree of the polynomial hardly shows: $x \cdot z / N$ of grey values around 0 is small against $a = 1$, and the seventh power of 1 plus something small is nearly a straight line. At the end of the lesson the same happens to the Gaussian, on HOG.
+# The smaller σ, the narrower the peak. The degree of the polynomial hardly shows: $x \cdot z / N$ of grey values around 0 is small against $a = 1$, and the seventh power of 1 plus something small is nearly a straight line. At the end of the lesson the same happens to the Gaussian, on features made of gradients.
 # </details>
 #
 # ### Exercise 03.5 · Train
@@ -551,7 +551,7 @@ plots.show(
 print(f"in the darkest shadow, {kept} of its peak on average")
 
 # %% [markdown]
-# {{figure shadow}} On grey values the peak sinks as the shadow deepens; on HOG it keeps nearly all of its height. Once there is a shadow the two bands do not meet: this is so in every clip.
+# {{figure shadow}} On grey values the peak sinks as the shadow deepens; on HOG it keeps nearly all of its height. Once there is a shadow, the two bands do not overlap: HOG keeps more of its peak in every clip.
 #
 # <details><summary>What came of it</summary>
 #
@@ -572,7 +572,7 @@ print(f"in the darkest shadow, {kept} of its peak on average")
 # 3. cut again at the new position, train on this patch alone, and update the running averages of both $x$ and $\alpha$ with rate 0.02;
 # 4. return the box: new centre, first size.
 #
-# σ = 0.5, λ = 1e-4; the labels are `gaussian_labels(height, width, sigma)`, 1 at (0, 0), with the size of a channel and as sigma a tenth of the square root of the box's area, all in cells. Call `self.find(response)` for the displacement: it is your `displacement`, until a finer function takes its place further down.
+# σ = 0.5, λ = 1e-4; the labels are `gaussian_labels(height, width, sigma)`, which are 1 at (0, 0): height and width are those of a channel, and sigma is a tenth of the square root of the box's area, all in cells. Call `self.find(response)` for the displacement: it is your `displacement`, until a finer function takes its place further down.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -622,7 +622,7 @@ class KCF:
 
 
 # %% [markdown]
-# Your tracker beside the course's, `make_tracker("kcf", RECIPES / "kcf_hog.yaml")`. Method, rate, λ and σ are the same. The course's resamples each patch so that it is exactly 2.5 times the box, halves the resolution for targets of 100 pixels or more, keeps the centre inside the frame, and computes with half spectra in float32.
+# The next cell runs your tracker and the course's, `make_tracker("kcf", RECIPES / "kcf_hog.yaml")`. Method, rate, λ and σ are the same. The course's tracker resamples each patch so that it is exactly 2.5 times the box, halves the resolution for targets of 100 pixels or more, keeps the centre inside the frame, and computes with half spectra in float32.
 
 
 # %%
@@ -639,7 +639,7 @@ results = {
 report = Report.from_results(chosen, results)
 columns = ("auc", "precision20", "fps")
 show_table(report.overall(), f"On {len(chosen)} generated clips", columns)
-print("AUC, yours less the course's:", auc_difference(report, "my KCF", "KCF, HOG"))
+print("AUC, yours minus the course's:", auc_difference(report, "my KCF", "KCF, HOG"))
 
 # %% [markdown]
 # ## Between the cells
@@ -756,7 +756,7 @@ results["my KCF, finer peak"] = run_all(FinerKCF)
 report = Report.from_results(chosen, results)
 show_table(report.overall(), f"On {len(chosen)} generated clips", columns)
 shipped = Report.from_dict(read_measured(RESULTS / "real_sequences.json"))
-print("AUC, finer less whole cells:")
+print("AUC, finer peak minus whole cells:")
 print("your trackers, here:", auc_difference(report, "my KCF, finer peak", "my KCF"))
 print("the course's, on real clips:", auc_difference(shipped, "kcf-subcell", "kcf"))
 
@@ -768,7 +768,7 @@ print("the course's, on real clips:", auc_difference(shipped, "kcf-subcell", "kc
 # ### Exercise 03.8 · Which size fits?
 # {{exercise}}
 #
-# Your box never changes its size, so a target that grows leaves it, and one that shrinks fills it with background. The cheapest remedy: cut the patch at three sizes, first the last frame's, then one smaller and one larger by 5 %, and compare the peaks. Noise should not make the box pulsate, so the other two count a little less: their peaks are multiplied by 0.96. Write the choice.
+# Your box never changes its size, so a target that grows no longer fits in it, and one that shrinks leaves background in it. The cheapest remedy: cut the patch at three sizes, first the last frame's, then one smaller and one larger by 5 %, and compare the peaks. Noise should not make the box pulsate, so the other two count a little less: their peaks are multiplied by 0.96. Write the choice.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -864,7 +864,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure size}} At weight 1 the size changes in more than half of the frames and trembles around the truth; at 0.96 it waits, then follows in steps; at 0.9 it misses a good part of the change. In the clip that rotates, the model of the first frame soon fits no longer, and no weight keeps the size.
+# {{figure size}} At weight 1 the size changes in more than half of the frames and jitters around the truth; at 0.96 it lags, then follows in steps; at 0.9 it misses a good part of the change. In gen-06-scale-rotation, the model of the first frame soon no longer fits, and no weight keeps the size right.
 
 # %%
 caption = f"Following the size alone, on {len(in_view)} clips whose target changes it and stays in view"
@@ -873,10 +873,10 @@ show_table(rows, caption, formats=".1%", first="weight")
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long grown. The published 0.96 lies between, and the table says what it costs: the mean error at 1 and at 0.96 hardly differs, but the box is at rest more often. (The rotating clip makes up most of these two errors. Of the other three clips, two have the smaller one at weight 1, and gen-13-turning at 0.96.)
+# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long since grown. The published 0.96 lies between, and the table compares them: the mean errors at 1 and at 0.96 hardly differ, but at 0.96 the size changes less often. (gen-06-scale-rotation makes up most of these two errors. Of the other three clips, two have the smaller error at weight 1, and gen-13-turning has it at 0.96.)
 # </details>
 #
-# DSST goes further: it compares 33 sizes with a *second correlation filter*, in one dimension, over size instead of position. It is MOSSE again, with one HOG vector per size as the signal's channels (`course_lib/trackers/scale.py`). Below, four trackers on these clips; the course's differ in their way of following the size alone.
+# DSST goes further: it compares 33 sizes with a *second correlation filter*, in one dimension, over size instead of position. It is MOSSE again, with one HOG vector per size as the signal's channels (`course_lib/trackers/scale.py`). Below, four trackers run on clips whose target changes its size; the course's three differ only in how they follow it.
 
 # %%
 growing = [c for c in sequences if "SV" in c.attributes][: by_profile(smoke=2, laptop=7, gpu=7)]
@@ -903,21 +903,21 @@ plots.show(
     figure,
     alt=f"AUC on {len(growing)} clips whose target changes its size, a dot for each clip. Means: {listing}.",
 )
-print("three sizes less fixed, here:", auc_difference(by_way, "three\nsizes", "fixed"))
+print("three sizes minus fixed, here:", auc_difference(by_way, "three\nsizes", "fixed"))
 print("the same on real clips:", auc_difference(shipped, "kcf", "kcf-hog"))
 print(
-    "DSST's filter less three sizes, here:",
+    "DSST's filter minus three sizes, here:",
     auc_difference(by_way, "DSST's\nfilter", "three\nsizes"),
 )
 print("the same on real clips:", auc_difference(shipped, "kcf-filter", "kcf"))
 
 # %% [markdown]
-# {{figure ways}} One dot is one clip, a bar their mean. The lines below it say how far the means can be trusted: a difference whose ± reaches across 0 may be chance.
+# {{figure ways}} One dot is one clip, a bar their mean. The lines printed with it say how far the means can be trusted: a difference whose interval contains 0 may be chance.
 
 # %% [markdown]
 # ## Experiment: one step at a time
 #
-# **Predict first:** MOSSE, then ridge regression on grey values with the linear kernel (DCF), with the Gaussian one (KCF), then HOG, then three sizes. Which step helps most, and which costs the most time?
+# The steps lead from MOSSE to ridge regression on grey values with the linear kernel (DCF), then to the Gaussian kernel (KCF), to HOG, and to three sizes. **Predict first:** which step helps most, and which costs the most time?
 
 # %%
 ladder = {
@@ -944,7 +944,7 @@ report = Report.from_results(chosen, results)
 show_table(report.overall(), f"On {len(chosen)} generated clips, yours among them", columns)
 
 # %% [markdown]
-# And on real video: 22 targets of OTB and VOT-2014, measured once, in one run on one thread, with OpenCV's trackers within the same few minutes; the results ship with the course. Each row of the next table is one step: by how much it raises the AUC here and on the real clips, clip by clip.
+# The results on real video ship with the course: 22 targets of OTB and VOT-2014, measured once, in one run on one thread, with OpenCV's trackers within the same few minutes. Each row of the next table is one step; its columns say by how much the step raises the AUC, taken clip by clip, here and on the real clips.
 
 # %%
 steps = {  # step: (with, without), as named above; the same as in the shipped results
@@ -970,15 +970,15 @@ rows = {
     }
     for step, (here, there) in steps.items()
 }
-show_table(rows, "AUC with the step less without it", first="step")
+show_table(rows, "AUC with the step minus AUC without it", first="step")
 
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# On the real clips three steps raise the AUC with an interval that excludes 0: HOG, three sizes, and on grey values the Gaussian kernel. Which of them helps most, 22 clips cannot say. The Gaussian kernel on HOG changes next to nothing. Among the steps from DCF on, HOG and the three sizes cost the most time: about half of the speed, and about two fifths of the rest (the table below).
+# On the real clips three steps raise the AUC with an interval that excludes 0: HOG, three sizes, and on grey values the Gaussian kernel. Which of them helps most, 22 clips cannot say. The Gaussian kernel on HOG changes next to nothing. Among the steps from DCF on, HOG and the three sizes cost the most time: HOG about half of the speed, the three sizes about two fifths of what is left (see the table below).
 # </details>
 #
-# Accuracy is one side, speed the other; *CSK* (2012) is KCF's forerunner, on grey values; *CSRT* (2017) is a later correlation filter, which also learns which pixels belong to the target and which channels to trust. Left: both, on the real targets; each arrow is one step. Right: the OTB targets alone, with curves from the boxes that the authors published for them.
+# Accuracy is one side, speed the other; *CSK* (2012) is KCF's forerunner, on grey values; *CSRT* (2017) is a later correlation filter, which also learns which pixels belong to the target and which channels to trust. Left: accuracy against speed on the real targets; each arrow is one step. Right: success on the OTB targets alone, with curves from the boxes that trackers' authors published for them.
 
 # %%
 measured = read_measured(RESULTS / "real_sequences.json")
@@ -1042,15 +1042,15 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure real}} Left: the MOSSEs alone on the right, fast; along the arrows accuracy is bought with speed, and most speed goes when grey values become HOG. Right: success curves on the OTB targets; the legend has the AUC of each.
+# {{figure real}} Left: the fast MOSSE trackers stand apart at the right; along the arrows accuracy is paid for with speed, and the most speed is lost where HOG replaces grey values. Right: success curves on the OTB targets; the legend has the AUC of each.
 
 # %% [markdown]
 # What the shipped results say:
 #
 # * **HOG, three sizes, and on grey values the Gaussian kernel** are worth having. On HOG the Gaussian kernel is not: the next cell shows why.
-# * **DSST's 33 sizes** did no better than three in our hands, at little more than half the speed: the interval of the difference reaches across 0, on the real clips (printed with {{see ways}}).
-# * **Knowing when you are lost.** MOSSE has the threshold on the PSR, our KCF has none. The threshold raises the mean on generated and on real clips alike, but in neither column does its interval exclude 0. On the real clips it saves both runners of Jogging behind their post, and it costs the most in sphere and in Freeman1.
-# * **MOSSE and KCF.** On the generated clips MOSSE's mean is the higher one, and the interval of the difference reaches far across 0. On the real clips KCF is ahead, with an interval that excludes 0. A benchmark that you make yourself rewards what you put into it.
+# * **DSST's 33 sizes** did no better than three in our hands, at little more than half the speed: the interval of the difference contains 0, on the real clips (printed with {{see ways}}).
+# * **Knowing when you are lost.** MOSSE has the threshold on the PSR, our KCF has none. It raises the mean on generated and on real clips alike, but in neither column does its interval exclude 0. On the real clips it saves both runners of Jogging behind their post, and it costs the most in sphere and in Freeman1.
+# * **MOSSE and KCF.** On the generated clips MOSSE's mean is the higher one, but the interval of the difference contains 0. On the real clips KCF is ahead, with an interval that excludes 0. A benchmark that you make yourself rewards what you put into it.
 # * **Tuned** is KCF with settings found by a search on random generated clips and training videos: padding 2 instead of 2.5, one patch size for all targets, a finer peak. On the generated clips it holds its own, on the real ones it falls behind: in Freeman1, Couple and for one runner of Jogging it loses targets that the published settings keep. The finer peak alone does better on the real clips, with an interval that just reaches 0; on the generated ones it helps your tracker, whose size is fixed, and makes the course's, with three sizes, a little worse. To adopt it for the real clips' sake would be to tune on the test videos. So the course keeps the published settings, and both rows stay in the table.
 # * **Ours and the published boxes:** the two CSK scores nearly coincide. Our KCF with a fixed size scores higher than the published one: the method is the same, but HOG and the cutting of patches are our own, and we did not find out which detail makes the difference.
 
@@ -1072,7 +1072,7 @@ show_table(rows, caption, formats=".4f", first="features")
 #
 # ## An open task
 #
-# KCF learns from every frame, also from one in which something stands before its target. Below it gets MOSSE's threshold: while the PSR is low, it neither moves nor changes its size nor learns. The window around the peak and the threshold are MOSSE's too, and a map of cells is smaller than one of pixels: nobody says that they fit.
+# KCF learns from every frame, even from one in which something hides its target. Below it gets MOSSE's test: while the PSR is low, it does not move, change its size or learn. The threshold and the window around the peak are MOSSE's, but a map of cells is smaller than one of pixels, so they may not fit.
 
 
 # %%
@@ -1103,7 +1103,7 @@ tried = {
 }
 tried = Report.from_results(some, tried)
 show_table(tried.overall(), f"On {len(some)} generated clips", columns)
-print("AUC, careful less KCF:", auc_difference(tried, "careful", "KCF"))
+print("AUC, careful minus KCF:", auc_difference(tried, "careful", "KCF"))
 
 # %% [markdown]
 # Make it better: choose window and threshold, or another sign of being lost (how far the peak has fallen below its usual height, a second peak nearly as high, the distance to the first patch). Choose on some clips, and judge on others. With OTB and VOT-2014 in your data folder, judge on `real`.

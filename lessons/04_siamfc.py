@@ -62,7 +62,7 @@ ScoreMapExplorer(sequence, other, runtimes)
 #
 # <details><summary>What to see</summary>
 #
-# There is always a brightest cell: a response has a maximum even when the target is absent. Whether that maximum is *high* is another question, and it is the one that tells
+# There is always a brightest cell: a response has a maximum even when the target is absent. Whether that maximum is *high* is another question, and only the answer to that one tells
 # a lost target from a found one.
 # </details>
 #
@@ -77,7 +77,7 @@ ScoreMapExplorer(sequence, other, runtimes)
 # $\star$ slides $\varphi(z)$ over $\varphi(x)$ as MOSSE slides its filter over the patch, and $b$ is one number, the bias, added everywhere. "Fully convolutional" means that nothing in $\varphi$ depends on the position in the image,
 # so one pass over a large $x$ compares $z$ with every position at once.
 #
-# **Why "Siamese"?** A *Siamese network* has two branches with the *same* weights, whose outputs are compared. The first verified signatures (Bromley et al., 1993); later ones verify faces and re-identify persons. Such a network learns no classes but a similarity (*metric learning*), so it also works for a face, or a target, that it never saw in training; and since any two frames of a video make a pair, a few videos make many. SINT compared candidates in this way in the year of SiamFC, but was not fully convolutional, and not real-time. GOTURN, of the same year, also learned from pairs of images; a shift of the second image is something that it has to learn, from strongly augmented pairs.
+# **Why "Siamese"?** A *Siamese network* has two branches with the *same* weights, whose outputs are compared. The first verified signatures (Bromley et al., 1993); later ones verify faces and re-identify people. Such a network learns no classes but a similarity (*metric learning*), so it also works for a face, or a target, that it never saw in training; and since any two frames of a video make a pair, a few videos make many. SINT, published in the same year as SiamFC, compared candidates in this way, but it was neither fully convolutional nor real-time. GOTURN, of the same year, also learned from pairs of images, but it had to learn what a shift of the second image means, from strongly augmented pairs.
 
 # %%
 plots.show(*siamfc_diagram())
@@ -105,7 +105,7 @@ plots.show(*siamfc_diagram())
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The square has the *area* of the widened box. Which side has a square of a given area?
+# The square has the *area* of the widened box. How long is the side of a square of a given area?
 # </details>
 
 
@@ -215,7 +215,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure crops}} A frame with its true box (green), an exemplar, and a search image, which shows the target at the same scale and twice as much around it. With OTB or VOT-2014 in your data folder, the lower row is a real clip.
+# {{figure crops}} A frame with its true box (green), an exemplar, and a search image, which shows the target at the same scale, in a square twice as wide. With OTB or VOT-2014 in your data folder, the lower row is a real clip.
 #
 # %% [markdown]
 # ## How large is the response?
@@ -281,7 +281,7 @@ def output_size(size, kernel, stride=1, padding=0):
 #
 # <details><summary>Hint 1</summary>
 #
-# One loop, two lines in it. Which of the two numbers does the other need as it was *before* this layer?
+# One loop, two lines in it. To update one of the two numbers you need the other as it was *before* this layer. Which is which?
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -335,7 +335,7 @@ assert sizes == [6, 22] and (field, jump) == (87, 8)
 # ### Exercise 04.5 · The backbone
 # {{exercise}}
 #
-# Write `build_alexnet()` from the layer table above, with one `nn.Conv2d` for each convolution in it; `nn.Sequential` is enough. The check copies one set of weights into your network and into the course's, and compares what they make of the same images, so both must have the same 2,336,320 parameters, biases and batch norms included.
+# Write `build_alexnet()` from the layer table above, with one `nn.Conv2d` for each convolution in it; `nn.Sequential` is enough. The check copies one set of weights into your network and into the course's, and compares their outputs for the same images, so both must have the same 2,336,320 parameters, biases and batch norms included.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -494,7 +494,7 @@ print(f"{int((labels > 0).sum())} of {labels.numel()} cells are positive")
 assert int((labels > 0).sum()) == 13
 
 # %% [markdown]
-# 13 against 212: a network that answers "no" everywhere is almost always right. So each class gets half of the weight: every positive cell $w[u] = 0.5/N_+$, every negative cell $w[u] = 0.5/N_-$, with the numbers $N_+$ and $N_-$ of that map.
+# 13 positive cells against 212 negative ones: a network that answers "no" everywhere is almost always right. So each class gets half of the weight: every positive cell $w[u] = 0.5/N_+$, every negative cell $w[u] = 0.5/N_-$, where $N_+$ and $N_-$ are the numbers of such cells in that map.
 #
 # ### Exercise 04.8 · The balanced logistic loss
 # {{exercise}}
@@ -598,20 +598,20 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure fresh}} Left, the response of a new network to one pair; the title gives the mean over four pairs, which is above 0. Right, the loss on these pairs if only the bias changes: lowest where $b$ is negative, and there it is below the dashed line.
+# {{figure fresh}} Left, the response of a new network to one pair; the title gives the mean over four pairs, which is above 0. Right, the loss on these four pairs as only the bias changes: it is lowest at a negative $b$, and there it lies below the dashed line.
 #
 # <details><summary>What came of it</summary>
 #
-# The responses of a new network are positive nearly everywhere, because both images pass through the *same* filters: their features share a large common part, whose product with itself is positive. Such an offset costs loss, and how much depends on how the weights were drawn: with PyTorch's defaults the loss
-# at $b = 0$ stays near 0.693, with the course's own, larger ones it is nearly twice as high. A wrong factor or a forgotten bias would show here, before an hour of training.
+# The responses of a new network are positive nearly everywhere, because both images pass through the *same* filters: their features share a large common part, whose product with itself is positive. Such an offset raises the loss, by an amount that depends on how the weights were drawn: with PyTorch's default initialisation the loss
+# at $b = 0$ stays near 0.693; with the course's own, which draws larger weights, it is nearly twice as high. A wrong factor or a forgotten bias would show here, before an hour of training.
 #
-# And yes, it gets below: once $b$ has taken the offset away, what is left of the response is higher at the target than elsewhere. Random filters know something.
+# And yes, the loss can get below 0.693: once $b$ has taken the offset away, what is left of the response is higher at the target than elsewhere. Random filters know something.
 # </details>
 #
 # ## Your network, trained
 #
-# The weights that the course ships have the same layers with fewer channels: 64, 128, 192, 192, 128, which is enough for the data that were at hand. A narrow network is a wide one whose other channels are 0, so `widened` puts them into a network of the paper's size, and from there they go into *yours*. The untrained
-# network of the explorer comes along in the same way.
+# The network that the course ships has the same layers with fewer channels (64, 128, 192, 192, 128), enough for the data that were at hand. A narrow network is a wide one whose other channels are 0, so `widened` puts its weights into a network of the paper's size, and from there they are copied into *yours*. The explorer's
+# untrained network is copied in the same way.
 
 # %%
 from course_lib.exercises.networks import with_weights_of
@@ -636,11 +636,11 @@ for name, runtime in runtimes.items():
 show_table(rows, "Responses to one pair", formats=".4f", first="")
 
 # %% [markdown]
-# It is the same function; what little differs is rounding, because the course's copy folds each batch norm into its convolution, and may compute in half precision.
+# It is the same function; the small difference is rounding, because the course's copy folds each batch norm into its convolution, and may compute in half precision.
 #
 # ### Find the fault
 #
-# The features of an exemplar are computed once and kept, so it is convenient to have a function for them. This one looks harmless, yet the response of *one and the same pair* depends on which other pairs are computed beside it:
+# The features of an exemplar are computed once and kept, so it is convenient to have a function for them. This one looks harmless, yet the response of *one and the same pair* depends on which other pairs are computed together with it:
 
 
 # %%
@@ -675,12 +675,12 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure fault}} Two responses of the trained network to the same pair, in the same colours. Nothing but the company has changed, and the values have.
+# {{figure fault}} Two responses of the trained network to the same pair, on the same colour scale. Only the rest of the batch is different, and yet the values have changed.
 #
 # ### Exercise 04.9 · Each image as if alone
 # {{exercise}}
 #
-# Find out why, and write `embed(network, images)`: features of each image that do not depend on the others, without a gradient. Leave the network as you found it, because lesson 05 will call such a function in the middle of a training.
+# Find out why, and write `embed(network, images)`: features of each image that do not depend on the others, without a gradient. Leave the network as you found it, because lesson 05 will call such a function in the middle of training.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -688,7 +688,7 @@ plots.show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A batch norm has two modes. While it is trained, it takes mean and deviation from the batch, and keeps a running average of them for later; the other mode uses that average. `network.training` says which mode a network is in.
+# A batch norm has two modes. In training mode it takes the mean and the standard deviation from the batch, and keeps a running average of them for later; the other mode uses that average. `network.training` says which mode a network is in.
 # </details>
 
 
@@ -786,9 +786,9 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure pairs}} The pair of every fourth clip, 20 to 30 frames apart: exemplar, search image, and the responses of your network, each in its own colours from lowest to highest. The count at the left says how often the highest cell lies within 16 pixels of the target. A bright spot elsewhere is something that looks like the exemplar to this network.
+# {{figure pairs}} One pair from every fourth sequence, 20 to 30 frames apart: exemplar, search image, and the responses of your network untrained and trained, each on its own colour scale from lowest to highest value. The count at the left says how often the highest cell lies within 16 pixels of the target. A bright spot elsewhere is something that looks like the exemplar to this network.
 #
-# Six pairs prove nothing, so here are all clips. For every distance the curves give the fraction of pairs whose highest cell is at most that far from the target. Pairs of one clip resemble each other, so the clips are what is counted: the band is the 95 % interval of the mean over clips.
+# Six pairs prove nothing, so here are pairs from all sequences. For every distance the curves give the fraction of pairs whose highest cell is at most that far from the target. Pairs from one sequence resemble each other, so the sequences are counted, not the pairs: the band is the 95 % interval of the mean over sequences.
 
 # %%
 count = by_profile(smoke=1, laptop=3, gpu=8)  # pairs of a clip
@@ -848,7 +848,7 @@ plots.show(
 )
 for kind in sets:
     print(
-        f"{kind}: training gains more far than near by {Interval.of(gains[kind, far] - gains[kind, near])}"
+        f"{kind}: gain from training on far pairs minus near pairs {Interval.of(gains[kind, far] - gains[kind, near])}"
     )
 
 # %% [markdown]
@@ -856,7 +856,7 @@ for kind in sets:
 #
 # <details><summary>What came of it</summary>
 #
-# Random filters are not blind: the same image has the same features whatever the filters are, so where little has changed even they find most targets. Far apart training helps: the difference is larger than its interval. Near, and for the comparison of far with near under the figure, look whether the interval contains 0: if it does, these clips leave the question open.
+# Random filters are not blind: whatever the filters, two equal images have equal features, so where little has changed even random filters find most targets. On pairs far apart training helps: the interval of the difference excludes 0. For near pairs, and for the comparison of far with near printed under the figure, check whether the interval contains 0: if it does, these sequences leave the question open.
 # </details>
 #
 # A network that is to track must also say when the target is *not* there. **Predict:** give both networks the exemplar of another clip. What does the highest cell do?
@@ -891,7 +891,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# An untrained network responds to everything: the peak for an exemplar that is nowhere in the image is nearly as high as for the right one. After training it is low, because the loss asked for it: below 0 wherever the target is not. Some other exemplars still get a high peak; they share colours or texture with something in the image.
+# An untrained network responds to everything: the peak for an exemplar that is nowhere in the image is nearly as high as for the right one. After training that peak is low, because the loss asked for values below 0 wherever the target is not. Some other exemplars still get a high peak; they share colours or texture with something in the image.
 # </details>
 #
 # The card of the shipped network says how it was trained, and on what:
@@ -982,7 +982,7 @@ progress()
 # A maximum exists even when the target is absent. The loss also asks for a peak above 0 and everything else below 0.
 # </details>
 #
-# 5. From lesson 02: MOSSE's response has one value per pixel, SiamFC's one per 8 pixels. What makes this possible for MOSSE, and what does it give up?
+# 5. From lesson 02: MOSSE's response has one value per pixel, SiamFC's one per 8 pixels. What allows MOSSE a value for every pixel, and what does MOSSE give up for it?
 # <details><summary>Answer</summary>
 #
 # It correlates grey values directly, one product per frequency, and learns a filter for this one target. It gives up everything that deep features bring: a target that rotates or is lit differently looks new to it.
@@ -998,5 +998,5 @@ progress()
 #
 # ## Read next
 #
-# * The paper; its figure 1 says it all.
+# * The paper; its figure 1 shows the whole method.
 # * Lesson 05: the same network, trained.

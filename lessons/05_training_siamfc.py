@@ -108,7 +108,7 @@ plots.show(
 # ### Exercise 05.1 · Two frames
 # {{exercise}}
 #
-# Write `sample_two_frames`: draw the first frame among all valid ones, then the second among the other valid ones within reach. Each of these is equally likely, whether it comes before or after. If no other is within reach, return the first twice.
+# Write `sample_two_frames`: draw the first frame from all valid ones, then the second from the other valid ones within reach, that is, at most `gap` frames away. Each of these is equally likely, whether it comes before or after the first. If no other is within reach, return the first twice.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -174,16 +174,16 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} Three of your pairs from a generated video, with the true box; where OTB or VOT is in your data folder, three more from a real one below. From one frame of a pair to the other the target is somewhere else in the image, and often larger, smaller or turned.
+# {{figure}} Three of your pairs from a generated video, with the true box; where OTB or VOT is in your data folder, three more from a real one below. Between the two frames of a pair the target has moved, and often it has become larger or smaller or has turned.
 #
 # ## Augmentation that keeps the target where the label says
 #
-# A search image that is cut exactly around the target shows it at the very centre every time. SiamFC moves it off by up to 4 pixels, half a stride, so that the label map of lesson 04 still holds. That shift is counted in *crop* pixels, but the crop is cut from the frame.
+# A search image that is cut exactly around the target shows it at the very centre every time. SiamFC moves it off centre, but by at most 4 pixels, half a stride, so the label map of lesson 04 still holds. That shift is counted in *crop* pixels, but the crop is cut from the frame.
 #
 # ### Exercise 05.2 · A shifted centre
 # {{exercise}}
 #
-# Write `shifted_centre`: the point, in frame pixels, around which the search image is cut. Along x and along y it lies anywhere between −`shift` and +`shift` crop pixels from the box's centre, all equally likely, each axis drawn for itself.
+# Write `shifted_centre`: the point, in frame pixels, around which the search image is cut. Along x and along y it lies anywhere between −`shift` and +`shift` crop pixels from the box's centre, with all offsets equally likely and each axis drawn independently.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -261,7 +261,7 @@ axes[0, 1].legend(fontsize=8, facecolor="silver")
 axes[0, 2].plot(offsets[:, 0], offsets[:, 1], ".", color=plots.EXEMPLAR, markersize=4)
 axes[0, 2].plot([-4, 4, 4, -4, -4], [-4, -4, 4, 4, -4], color=plots.NEUTRAL)
 axes[0, 2].set(xlabel="x, pixels", ylabel="y, pixels")
-axes[0, 2].set_title("200 targets from the centre", fontsize=10)
+axes[0, 2].set_title("200 targets: offset from centre", fontsize=10)
 axes[0, 2].set_aspect("equal")
 plots.show(
     figure,
@@ -271,7 +271,7 @@ plots.show(
 # %% [markdown]
 # {{figure}} A pair made by your functions. The white dots are the 13 cells that the label map calls "target", 8 pixels apart. On the right is where the target is in 200 pairs: anywhere in a square of ±4 pixels, never as much as one cell off.
 #
-# The course's own pairs from videos, `course_lib/data/pairs_video.py`, differ in three points: they may be mirrored, the width may change against the height, and a second video can serve as a negative pair.
+# The course's own pairs from videos, `course_lib/data/pairs_video.py`, differ in three points: they may be mirrored, their aspect ratio may change, and a second video can supply the search image of a negative pair, in which the target is absent.
 #
 # A large set of videos brings its own variety of lighting, blur and background. A small one does not, and needs stronger augmentation. Below are pairs of pasted objects: a cut-out over two different photographs, with photometric jitter, tint, greyscale and blur, some with a look-alike beside the target. Everything is made from a seed: pair number $i$ is the same today and tomorrow.
 
@@ -324,7 +324,7 @@ plots.show(
 #
 # <details><summary>Hint 1</summary>
 #
-# Between the first step and the last lie `steps - 1` equal factors. What do they give together? So what is one of them?
+# Between the first step and the last lie `steps - 1` equal factors. What is their product? So what is one of them?
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -375,7 +375,7 @@ plots.show(
 # ### Exercise 05.4 · Forward, in mixed precision
 # {{exercise}}
 #
-# Write `predict`: call the network once, in the mode that it is in, in bfloat16 where `bf16` says so, and return its responses in single precision, with their gradient.
+# Write `predict`: call the network once, without switching its mode, in bfloat16 if `bf16` is true, and return its responses in single precision, with their gradient.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -438,12 +438,12 @@ print(
 )
 
 # %% [markdown]
-# The rounding is small beside the responses. Whether it is faster is a question for the processor: many GPUs gain, and a processor that only emulates bfloat16 loses. The course turns it on where it is known to gain; the first cell of this lesson has said what it does on your machine.
+# The rounding errors are small compared with the responses. Whether bfloat16 is faster depends on the processor: on many GPUs it is, and on a processor that only emulates it, it is slower. The course turns it on where it is known to be faster; the first cell of this lesson printed which precision it uses on your machine.
 #
 # ### Exercise 05.5 · Backward, clip, step
 # {{exercise}}
 #
-# Now and then a batch has an enormous gradient, and one step along it can undo a thousand others. *Gradient clipping* shortens the gradient $g$ of *all* weights together to a largest norm $c$, and leaves shorter ones alone: $g \leftarrow g \cdot \min(1,\, c / \lVert g \rVert)$.
+# Now and then a batch has an enormous gradient, and one step along it can undo a thousand others. *Gradient clipping* takes the gradient $g$ of *all* weights together and shortens it to the norm $c$ if it is longer than that: $g \leftarrow g \cdot \min(1,\, c / \lVert g \rVert)$.
 #
 # Write `descend`: one step of the optimiser along the clipped gradient of this loss, and of no other, even if the weights still hold an older gradient.
 #
@@ -506,7 +506,7 @@ def go_on(network, optimiser, rates, first=0, seed=1, clip_norm=10.0, source=sou
 
 
 # %% [markdown]
-# **Predict:** at a learning rate of 0.05 the gradient's norm mostly lies between 0.3 and 1. On how many batches does clipping at 10, the limit in SiamDW's code for training SiamFC, do anything? And at a rate a hundred times as high: what does clipping save, and what does it not?
+# **Predict:** at a learning rate of 0.05 the gradient's norm mostly lies between 0.3 and 1. On how many batches does clipping at 10, the limit in SiamDW's code for training SiamFC, do anything? And at a rate a hundred times as high: what can clipping prevent, and what can it not?
 
 # %%
 steps = by_profile(smoke=10, laptop=40, gpu=100)
@@ -529,11 +529,11 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure clip}} Loss and gradient norm of three runs of your loop (dotted: $\log 2$). The legend on the right counts the batches on which clipping did something.
+# {{figure clip}} Loss and gradient norm of three runs of your loop (dotted: $\log 2$). The legend on the right counts the batches whose gradient was clipped.
 #
 # <details><summary>What came of it</summary>
 #
-# At 0.05 clipping at 10 does nothing at all: it is an insurance, which is paid out when a damaged image or too high a rate makes a gradient explode. At a rate of 5 the loss leaves $\log 2$ upwards, by orders of magnitude if it is clipped at 10 only. A tighter clip keeps the weights from flying off. It does not make such a rate learn: each step goes in a right direction, and too far, so that over a few dozen steps the loss stays around $\log 2$.
+# At a rate of 0.05, clipping at 10 does nothing at all: it is insurance, which pays out when a damaged image or too high a rate makes a gradient explode. At a rate of 5 the loss rises above $\log 2$, by orders of magnitude if the gradient is clipped only at 10. A tighter limit keeps the weights from diverging. It does not make the network learn at such a rate: each step goes in a right direction, but too far, so that over a few dozen steps the loss stays around $\log 2$.
 # </details>
 #
 # Here you have a training loop of your own: a good place to stop for today.
@@ -581,7 +581,7 @@ def snapshot(network, optimiser, step):
 
 
 # %% [markdown]
-# The test: one run of six steps goes straight through. Another goes on from your snapshot of its third step. A third one goes on from there as well, but has lost the optimiser's momentum. **Predict:** how large will the differences in the weights be?
+# The test: one run of six steps goes straight through. A second continues from your snapshot of the first run after its third step. A third continues from there as well, but without the optimiser's momentum. **Predict:** how large will the differences in the weights be?
 
 
 # %%
@@ -605,13 +605,13 @@ for name in ("from your snapshot", "without the momentum"):
     go_on(network, optimiser, rates, first=kept["step"])
     ends[name] = {"largest difference of a weight": apart(straight, network)}
 show_table(
-    ends, "Resumed runs beside the one that went through", formats=".2g", first="resumed"
+    ends, "Resumed runs compared with the uninterrupted one", formats=".2g", first="resumed"
 )
 
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# From a right snapshot the difference is exactly 0, to the last bit, on a CPU. (A GPU may add in another order each time, and then the last digits differ.) Without the momentum the run goes another way, after three steps already.
+# From a right snapshot the difference is exactly 0, to the last bit, on a CPU. (A GPU may add in a different order each time, and then the last digits differ.) Without the momentum the weights are different after only three steps.
 # </details>
 #
 # The course's `train` does the same with a file, and its test is the same: stop, resume, compare.
@@ -658,7 +658,7 @@ def peak_distance(response, stride):
 # %% [markdown]
 # ### Find the fault
 #
-# A pair is a *hit* if its response peaks at most 16 pixels from the target. The cell below measures the fraction of hits in the middle of training, on pairs of clips that the network is not trained on (hard ones, with look-alikes), three times: the same network, the same pairs, only put into batches of different sizes.
+# A pair is a *hit* if its response peaks at most 16 pixels from the target. The cell below measures the fraction of hits in the middle of training, on pairs of clips that the network is not trained on (hard ones, with look-alikes), three times, with the same network and the same pairs; only the size of the batches differs.
 
 # %%
 hard = {"distractors": 3, "bend": 0.25, "rotation": 0.8, "illumination": 0.6, "scale": 2.0}
@@ -756,11 +756,11 @@ for name, network in networks.items():
 show_table(rows, f"Hits on {pairs} held-out pairs", first="network")
 
 # %% [markdown]
-# Now each row has one number, whatever the size of the batches. The last column compares two networks pair by pair, with the interval that chance leaves. As a rule of thumb, a fraction of $n$ pairs is known to about $\pm 1/\sqrt n$. Is your network, after so short a training, told apart from one that was never trained?
+# Now each row has one number, whatever the size of the batches. The last column compares each network with the one above it, pair by pair, and gives the interval of the difference. As a rule of thumb, a fraction of $n$ pairs is known to about $\pm 1/\sqrt n$. Can your network, after so short a training, be told apart from one that was never trained?
 #
 # <details><summary>What to see</summary>
 #
-# After so few steps usually not as a better one, although the loss has fallen: the responses have grown, and the peaks are no better placed. After very few it can even be worse, because the batch norms' running statistics, by which it is measured, are still on their way. The shipped network, after 188,000 pairs in two stages, is told apart from yours.
+# After so few steps it usually cannot be shown to be better, although its loss has fallen: the responses have grown, but the peaks are no better placed. After very few steps it can even be worse, because the batch norms' running statistics, which are used when it is measured, have not settled yet. The shipped network, after 188,000 pairs in two stages, can be told apart from yours.
 # </details>
 #
 # ### Exercise 05.9 · A curve one can read
@@ -801,7 +801,7 @@ def smooth(losses, factor):
 
 
 # %% [markdown]
-# Three runs of your loop with three learning rates: 0.0005, 0.05 and 5, clipped at 10. The curves are called A, B and C, in another order. **Predict** before you unfold: which is which, and what would you tell someone who shows you each of them?
+# Three runs of your loop with three learning rates: 0.0005, 0.05 and 5, clipped at 10. The curves are called A, B and C, in another order. **Predict** before you open the answer: which is which, and what would you advise someone who shows you such a curve?
 
 # %%
 steps = by_profile(smoke=10, laptop=60, gpu=150)
@@ -822,18 +822,18 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} The losses of three runs, faint, and as your function smooths them; the dotted line is $\log 2$. One curve leaves that line upwards, one hardly leaves it, and one goes down.
+# {{figure}} The losses of three runs: faint as they are, strong as smoothed by your function; the dotted line is $\log 2$. One curve rises above that line, one hardly leaves it, and one falls.
 #
 # <details><summary>What came of it</summary>
 #
-# B has the rate 5: too fast. After a few steps its responses are large and wrong, which costs more than not knowing. C has 0.0005: too slow; ten times as many steps might do, and nobody waits for them. A has 0.05. Two runs side by side, a factor of 10 apart, are the cheapest way to find a rate.
+# B has the rate 5: too fast. After a few steps its responses are large and wrong, which costs more than not knowing. C has 0.0005: too slow; ten times as many steps might do, but nobody would wait for them. A has 0.05. Two runs side by side, with rates a factor of 10 apart, are the cheapest way to find a rate.
 # </details>
 #
 # ## Experiment: train it yourself
 #
-# The same steps for longer. From here on the course's own loop, `train`, does the work: it takes your steps, and adds what a long run needs (checkpoints in files, validation, several processes). Its labels lie around the place to which the target was shifted, where yours and the paper's lie around the centre; with shifts of 4 pixels at most that moves a few cells. The data are COCO-format photographs and GOT-10k videos if they are in your data folder (a name that ends in `?` may be missing); otherwise only generated pairs. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the full-size network.
+# The same training, for longer. From here on the course's own loop, `train`, does the work: it takes the same steps as yours, and adds what a long run needs (checkpoints in files, validation, several processes). Its positive labels lie around the shifted target, whereas yours and the paper's lie around the centre; with shifts of at most 4 pixels that changes the labels of a few cells. The data are COCO-format photographs and GOT-10k videos if they are in your data folder (in `sources` below, a name that ends in `?` may be missing); otherwise there are only generated pairs. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the full-size network.
 #
-# No test video is among these data. MDNet, SINT and GOTURN were trained on videos of ALOV, OTB or VOT; the VOT challenge has since forbidden this, since a network may come to fit the scenes and objects of the benchmark. SiamFC showed that it can be done without, with ImageNet's videos. `python -m course_lib train` refuses test sets: with `--set "sources=[videos:vot2014]"` it stops and says why.
+# No test video is among these data. MDNet, SINT and GOTURN were trained on videos of ALOV, OTB or VOT; the VOT challenge has since forbidden this, since a network may come to fit the scenes and objects of the benchmark. SiamFC showed that it can be done without such videos: it was trained on ImageNet's. `python -m course_lib train` refuses test sets: with `--set "sources=[videos:vot2014]"` it stops and says why.
 #
 # **Predict:** what will the fraction of hits be at the end of your run?
 
@@ -872,7 +872,7 @@ print(f"at the end: loss on held-out pairs {last['loss']:.3f}, hits {last['hits'
 #
 # <details><summary>What came of it</summary>
 #
-# The line under the figure has the number. It is not to be compared with the table above: these are other held-out pairs, and how hard they are depends on what is in your data folder. With a few dozen pairs it is known to ±0.1 or so; look at how far neighbouring dots of the middle plot lie apart. What can be relied on is the loss on held-out pairs, to which every cell of every map contributes.
+# The line under the figure has the number. Do not compare it with the table above: these are other held-out pairs, and how hard they are depends on what is in your data folder. From a few dozen pairs the fraction is known to ±0.1 or so; look at how far apart neighbouring dots of the middle plot lie. What you can rely on is the loss on held-out pairs, to which every cell of every map contributes.
 # </details>
 #
 # What did it learn? Here is your network as a tracker, on clips it was not trained on, next to one that was never trained and to the network that ships with the course. (Lesson 06 opens up the tracker.)
@@ -913,7 +913,7 @@ show_table(
 )
 
 # %% [markdown]
-# The interval is taken over the clips, each of which all three trackers have run on. Only where the last column says so has the longer training been shown to help on such clips; a difference that is not told apart from none may still be there, and more clips would show it.
+# The interval is taken over the sequences; all three trackers have run on each of them. Only where the last column says "yes" has the longer training been shown to help on such sequences. Where it says "no" there may still be a difference, which more sequences would show.
 #
 # ## How much data does it take?
 #
@@ -963,7 +963,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure size}} From left to right, against the fraction of the training set: the paper's EAO rises to its end, and its failures fall at every step. The course's AUC (a dot for each seed, dashed their mean) rises up to a third of the data, falls, and ends below its highest value; its loss on held-out pairs is lowest with all of the data.
+# {{figure size}} From left to right, against the fraction of the training set: the paper's EAO rises and its failures fall at every step. The course's AUC (a dot for each seed; dashed, their mean) rises up to a third of the data, then falls, and ends below its highest value; its loss on held-out pairs is lowest with all of the data.
 
 # %%
 about = ours["measured"]
@@ -984,15 +984,15 @@ show_table(
 print("the paper's numbers:", paper["source"])
 
 # %% [markdown]
-# Two seeds make a wide interval (Student's quantile for two values is 12.7, not 1.96), and still two steps are told apart from none by it: the rise from 8 to 32 %, *and the fall from 32 to 64 %*. With more data this tracker became worse, by more than the seeds explain.
+# Two seeds give a wide interval (Student's quantile for two values is 12.7, not 1.96), and still it excludes 0 for two of the steps: the rise from 8 to 32 %, *and the fall from 32 to 64 %*. With more data this tracker became worse, by more than the seeds explain.
 #
-# What the intervals do not cover is the luck of everything else that both seeds share. Each set of videos was drawn once. The benchmark has 22 targets, and one that is lost moves the mean AUC by two hundredths or more. All runs have the same small number of steps, and a larger set may need more of them. And the scales differ: the course's whole training set, 18 videos and a few hundred photographs, is smaller than the paper's 2 %. To decide between these, one would draw several sets of each size.
+# What the intervals do not cover is the luck of everything else that both seeds share. Each set of videos was drawn once. The benchmark has 22 targets, and one that is lost moves the mean AUC by two hundredths or more. All runs have the same small number of steps, and a larger set may need more of them. And the scales differ: the course's whole training set, 18 videos and a few hundred photographs, is smaller than the paper's 2 %. To decide between these explanations, one would draw several sets of each size.
 #
 # Which of the course's two measures would you trust more to compare two fractions, the tracker's AUC or the loss on held-out pairs? The second needs no tracker, and every pair counts; the first is what you want in the end.
 #
 # ## The whole run
 #
-# Three trainings: the paper's, the course's recipe for repeating it on a GPU, and yours above.
+# Three training runs: the paper's, the course's recipe for repeating it on a GPU, and yours above.
 
 # %%
 from course_lib.recipe import load_settings
@@ -1012,15 +1012,15 @@ for name, settings in {"recipe train_siamfc.yaml": recipe, "yours": mine}.items(
         "batch": settings.batch,
         "learning rate": f"{settings.rate_start:g} … {settings.rate_end:g}, by step",
     }
-show_table(rows, f"Three trainings; first weights of all: {theirs['first_weights']}", first="")
+show_table(rows, f"Three runs; initial weights of all: {theirs['first_weights']}", first="")
 print("the paper's row:", theirs["source"])
 
 # %% [markdown]
-# The paper's pairs are 50 epochs of 50,000; the recipe's, 50 of 53,200, are those of the authors' code. Any setting of a recipe can be changed in the command, `python -m course_lib train recipes/train_siamfc.yaml --set name=more-shift augmentation.shift=16`; a new name keeps the old run.
+# The paper trains for 50 epochs of 50,000 pairs; the recipe follows the authors' code, with 50 epochs of 53,200. Any setting of a recipe can be changed in the command, `python -m course_lib train recipes/train_siamfc.yaml --set name=more-shift augmentation.shift=16`; a new name keeps the old run from being overwritten.
 #
 # In another terminal, in the course's folder, `tensorboard --logdir runs/training` serves a page that follows these runs as they go (in a notebook: `%load_ext tensorboard`, then `%tensorboard --logdir` with the folder's path): loss and learning rate, loss and hits on held-out pairs with score maps of some of them, and what the time is spent on.
 #
-# The network that ships with the course was trained by `python -m course_lib train` in two stages, with `recipes/train_siamfc_small.yaml` and then `recipes/train_siamfc_small_2.yaml`. The second gives the network more things to tell apart, because the loss on held-out pairs of the first no longer fell. Its card has the curve:
+# The network that ships with the course was trained by `python -m course_lib train` in two stages, with `recipes/train_siamfc_small.yaml` and then `recipes/train_siamfc_small_2.yaml`. The second gives the network more things to tell apart, because in the first the loss on held-out pairs had stopped falling. Its card has the curve:
 
 # %%
 from course_lib.models.weights import find_weights, read_card
@@ -1048,7 +1048,7 @@ print(f"{card['pairs'] / seconds:.0f} pairs/s; time spent: {spent}")
 #
 # ## An open task
 #
-# Which augmentation does a small set of clips need most? The cell below trains your loop with one change, ten times the change of scale, and compares it with the run from above on the held-out pairs. Try one change at a time, with more steps if you have the patience, and write down your prediction first. (Your `YourPairs` knows `shift`, `stretch` and what changes colours and blur; the others, such as `rotation`, act on the pasted objects alone.) A difference in hits counts only if it is larger than its interval.
+# Which augmentation does a small set of clips need most? The cell below runs your loop with one change, a change of scale ten times as large, and compares the network with the one trained above on the held-out pairs. Try one change at a time, with more steps if you have the patience, and write down your prediction first. (Your `YourPairs` uses `shift`, `stretch` and the settings for colours and blur; the others, such as `rotation`, act on the pasted objects alone.) A difference in hits counts only if its interval excludes 0.
 
 # %%
 changed = replace(augmentation, stretch=0.6)
@@ -1072,7 +1072,7 @@ print(
 print(f"difference, pair by pair: {Interval.of(with_change - as_above)}")
 
 # %% [markdown]
-# **Stretch goal:** SiamFC's label map is right only if the target is at the centre. Let the search image be shifted by up to 64 pixels, as later trackers do, and give `pair_labels` the offset of each target (`away`; `batch.box` has what it takes). Is the loss on such pairs higher? What do you expect of a tracker that loses its target by 50 pixels and looks again?
+# **Stretch goal:** SiamFC's label map is right only if the target is at the centre. Let the search image be shifted by up to 64 pixels, as later trackers do, and give `pair_labels` the offset of each target (`away`; compute it from `batch.box`). Is the loss on such pairs higher? What do you expect of a tracker that loses its target by 50 pixels and looks again?
 #
 # ## Where you stand
 
@@ -1082,7 +1082,7 @@ progress()
 # %% [markdown]
 # ## Questions to check yourself
 #
-# 1. The training loss falls, the loss on held-out pairs rises. What happens, and what can be done?
+# 1. The training loss falls, the loss on held-out pairs rises. What is happening, and what can be done?
 # <details><summary>Answer</summary>
 #
 # The network memorises its training pairs. The remedies, in this order: more data, stronger augmentation, fewer steps, a smaller network.
@@ -1114,7 +1114,7 @@ progress()
 #
 # ## Classic mistakes
 #
-# * **Pairs of one frame.** If the second frame may equal the first, some pairs teach the identity.
+# * **Pairs of one frame.** If the second frame may equal the first, some pairs teach only that an image resembles itself.
 # * **Forgetting the momentum.** A resumed run that starts with an empty optimiser is a different run.
 # * **`.train()` and `.eval()`.** Validation in training mode changes the batch norms' statistics.
 # * **Choosing settings on the test set.** The settings here were chosen by the loss on held-out pairs, never on OTB or VOT.

@@ -58,7 +58,7 @@ crowd = sequences["gen-18-distractors"].loaded(length)  # drawn once, for all ce
 WindowBench(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
 
 # %% [markdown]
-# **Find out by playing:** find a frame in which the choice jumps to a look-alike when the window's influence is 0. At what influence does it stay on the target? And what goes wrong at an influence of 1?
+# **Find out by playing:** find a frame in which the peak jumps to a look-alike when the window's influence is 0. At what influence does it stay on the target? And what goes wrong at an influence of 1?
 #
 # <details><summary>What to see</summary>
 #
@@ -80,9 +80,9 @@ WindowBench(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
 # ### Exercise 06.1 · Scales
 # {{exercise}}
 #
-# A response says where the target is, not how large. So the search window is cut at $S$ sizes, and the one in which the target looks most like the exemplar tells its size. Sizes grow by factors, so each window is `step` times as wide as the one before; the middle one is as wide as in the last frame.
+# A response says where the target is, not how large. So the search window is cut at $S$ sizes, and the cut in which the target looks most like the exemplar tells how large the target is. Sizes grow by factors, so each window is `step` times as wide as the one before; the middle one is as wide as in the last frame.
 #
-# Write `scale_factors`: the factors on the window's side, from the smallest to the largest.
+# Write `scale_factors`: the factors on the search window's side, from the smallest to the largest.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -90,7 +90,7 @@ WindowBench(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `np.arange` counts from 0; subtract the index of the middle. In NumPy an integer base with negative exponents is an error, so make the exponents floats.
+# `np.arange` counts from 0; subtract the index of the middle. In NumPy an integer to a negative integer power raises an error, so make the exponents floats.
 # </details>
 
 
@@ -114,13 +114,13 @@ def scale_factors(count, step):
 # ### Exercise 06.2 · A finer response
 # {{exercise}}
 #
-# The 17 × 17 cells of a response are 8 search pixels apart, far too coarse for a box. Enlarged to 272 × 272, the peak can lie *between* cells, but only if the interpolation is a curve through more than the two nearest cells: OpenCV's bicubic one.
+# The 17 × 17 cells of a response are 8 search pixels apart, far too coarse for a box. In a response enlarged to 272 × 272 the peak can lie *between* the original cells, but only if the interpolation is a curve through more than the two nearest cells, as OpenCV's bicubic interpolation is.
 #
 # Write `enlarge`, for a response of any height and width.
 #
 # <details><summary>Hint 1</summary>
 #
-# `cv2.resize(array, (width, height), interpolation=...)`: the width comes first, in an array's shape the height.
+# `cv2.resize(array, (width, height), interpolation=...)`: here the width comes first; in an array's shape the height does.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -177,7 +177,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} Left, what the network sees; in the middle, its response as it comes, bright where it is high, each square 8 search pixels wide; on the right, enlarged by you: the same hills, without steps. The dot in the middle can only sit on one of 17 places in a row, the one on the right on one of 272.
+# {{figure}} Left, what the network sees; in the middle, its raw response, bright where the value is high, each square 8 search pixels wide; on the right, the response enlarged by you: the same hills, without steps. In the middle panel the dot can lie at only one of 17 places in a row, on the right at one of 272.
 #
 # ### Exercise 06.3 · Which scale?
 # {{exercise}}
@@ -220,7 +220,7 @@ def choose_scale(responses, penalty):
 # ### Exercise 06.4 · The window
 # {{exercise}}
 #
-# The best match is not always the target: look-alikes match too. Targets rarely jump, so places near the centre get an advance. Response $r$ and window $w$ are mixed: $(1 - \lambda)\, r + \lambda\, w$. For that they must be comparable. The window sums to 1; the response can take any values, even negative ones. Subtract its minimum, then divide by the sum of what is left.
+# The best match is not always the target: look-alikes match too. Targets rarely jump, so places near the centre get a head start. Response $r$ and window $w$ are mixed: $(1 - \lambda)\, r + \lambda\, w$. For that they must be comparable. The window sums to 1; the response can take any values, even negative ones. Subtract its minimum, then divide by the sum of what is left.
 #
 # Write `blend_with_window`.
 #
@@ -292,7 +292,7 @@ def peak_displacement(response, stride, upsample):
 # ### Exercise 06.6 · Not too fast
 # {{exercise}}
 #
-# The chosen scale is right on average, and wrong by a step now and then. So the side of the search window moves only part of the way towards it, by the fraction `rate`. It always stays within 0.2 … 5 times its first value, or a lost tracker would shrink its window to nothing.
+# The chosen scale is right on average, and wrong by a step now and then. So the side of the search window moves only part of the way towards it, by the fraction `rate`. It always stays between 0.2 and 5 times its first value; otherwise a lost tracker could shrink its window to nothing.
 #
 # Write `damp`: the next side of the search window. (The target's width and height will change by the same factor.)
 #
@@ -325,7 +325,7 @@ def damp(side, factor, rate, first):
 
 
 # %% [markdown]
-# The same two moments once more, now with all your functions: which scale, where, and how large the next window.
+# The same frames once more, now with all your functions: which scale is chosen, where the target is found, and how large the next search window will be.
 
 # %%
 hann = np.outer(np.hanning(272), np.hanning(272))  # (272, 272)
@@ -353,7 +353,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} The three responses of a row share their colours, and look alike; their peaks, in the titles, differ by little. That is why changing the scale costs a penalty. On the right the chosen response with the window mixed in, in which hills near the border have lost height, and in its title what follows for the tracker: the displacement in search pixels, and the factor on the side of the search window.
+# {{figure}} The three responses of a row share one colour scale and look alike; their peaks, given in the titles, differ little. That is why a change of scale is penalised. On the right is the chosen response with the window mixed in: hills near the border have lost height. Its title says what follows for the tracker: the displacement in search pixels, and the factor on the side of the search window.
 #
 # **A good place to stop.** You have all six steps; next they become a tracker.
 #
@@ -365,7 +365,7 @@ plots.show(
 #
 # Put it together: write `init` and `update`. The network is given: `runtime.features(crops)` returns the features of crops (N, S, S, 3), and `runtime.respond(z, crops)` the responses (N, 17, 17) of exemplar features `z` on search crops (N, 255, 255, 3). A `CropWindow(cx, cy, side, size)` cuts its crop (`.cut(frame, colour)`) and maps points of the crop back to the frame (`.to_frame(points)`); the centre of a 255-pixel crop is the point (127.5, 127.5). `context_side(size)`, from the course, returns $s_z$ (lesson 04) of a *size*, an array (2,) of width and height. The window to mix in is `hann`, from the cell above.
 #
-# The five settings are attributes of the class. Take them from `self`, since later cells set others. Whatever else the tracker keeps belongs on `self` too: two trackers may run side by side, and `init` may start one again, on another target. What lies beyond a frame has the first frame's mean colour, in the exemplar and in every later crop.
+# The five settings are attributes of the class. Take them from `self`, since later cells set others. Whatever else the tracker keeps belongs on `self` too: two trackers may run side by side, and `init` may start one again, on another target. What lies outside a frame is filled with the first frame's mean colour, in the exemplar and in every later crop.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -443,9 +443,9 @@ plots.show(
 print("; ".join(said))
 
 # %% [markdown]
-# {{figure}} Solid is the true box, dashed your tracker's, with the IoU of each frame in its title. Your box keeps the shape it had in frame 0, whatever the target does: SiamFC has one size, not a width and a height. Lesson 07 mends that.
+# {{figure}} Solid is the true box, dashed your tracker's, with the IoU of each frame in its title. Your box keeps the shape it had in frame 0, whatever the target does: SiamFC scales the box as a whole, not its width and its height separately. Lesson 07 changes that.
 #
-# One pass over all clips, for this and all later figures, with the course's own tracker beside yours on some of them:
+# Now one pass over all sequences, whose results the later figures use; on some of them the course's own tracker runs beside yours:
 
 # %%
 every = sequences.loaded(by_profile(smoke=12, laptop=1, gpu=1), length)
@@ -458,11 +458,11 @@ for sequence in beside:
     print(f"{sequence.name}: boxes at most {apart:.2f} px apart")
 
 # %% [markdown]
-# These are clips in which the target leaves the frame, because there the two may differ: `SiamFCTracker` in `course_lib/trackers/siamfc.py` keeps the centre of its search within the frame, so that a target that left is awaited at the edge. Everything else is the same arithmetic, with the same settings.
+# These are sequences in which the target leaves the frame, chosen because there the two trackers may differ: `SiamFCTracker` in `course_lib/trackers/siamfc.py` keeps the centre of its search within the frame, so that it waits at the edge for a target that has left. Everything else is the same arithmetic, with the same settings.
 #
 # ### Find the fault
 #
-# Somebody else wrote the step after the network as one function. It runs, it follows, and its scores are a little low. This is the function, in a tracker that is otherwise the course's, and its symptom.
+# Somebody else wrote everything after the network as one function. It runs, it follows the target, and its scores are a little low. Here is the function, in a tracker that is otherwise the course's, and below it the symptom.
 
 
 # %%
@@ -537,7 +537,7 @@ plots.show(*ratio_figure(ratios, "their step"))
 #
 # <details><summary>Hint 1</summary>
 #
-# Two quantities move apart. Which lines set them, and by what factor does each change?
+# Two quantities drift apart. Which lines set them, and by what factor does each change?
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -579,7 +579,7 @@ gain = auc_difference(
 print(f"AUC of the mended step minus theirs: {gain}")
 
 # %% [markdown]
-# {{figure}} The ratio stays at the dotted line: box and window change by the same factor. Below the figure stands what the fault cost, as a mean over the clips with its 95 % interval. A fault like this one raises no error, and the boxes look right; a plot of what ought to be constant shows it.
+# {{figure}} The ratio stays at the dotted line: box and window change by the same factor. The line below the figure says what the fault cost: the mean over the sequences, with its 95 % interval. A fault like this one raises no error, and the boxes look right; a plot of what ought to be constant shows it.
 #
 # **A good place to stop.** Your tracker is whole; next comes the verdict.
 #
@@ -596,12 +596,12 @@ report = Report.from_results(every, results)
 plots.show(*figures.success_and_precision(report))
 others = [name for name in report.overall() if name != "my-siamfc"]
 rows = {name: {"difference": str(auc_difference(report, "my-siamfc", name))} for name in others}
-show_table(rows, "AUC of my-siamfc minus that of", first="other tracker")
+show_table(rows, "AUC of my-siamfc minus that of each other tracker", first="other tracker")
 
 # %% [markdown]
 # {{figure}} Success and precision of your tracker and of three earlier ones, with the area under each curve, or the precision at 20 px, in the legend. The curves are means over clips; whether one tracker is better than another is decided clip by clip, in the table below the figure. An interval that contains 0 leaves it open.
 #
-# By attribute, the same differences to MOSSE. The second table has the 22 real targets of OTB and VOT-2014, measured once; those of OTB have attributes.
+# Here is the difference from MOSSE by attribute. The second table is for the 22 real targets of OTB and VOT-2014, measured once; of these, those of OTB have attributes.
 
 
 # %%
@@ -626,12 +626,12 @@ show_table(rows, "Real: AUC of the course's SiamFC-3s minus MOSSE's", first="att
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# On the real targets SiamFC's mean is ahead of MOSSE's under every attribute, and under most of them the interval excludes 0. *Which* gain is the largest is not decided: low resolution leads the table with two clips, and an interval of half the scale to either side. Among the attributes with five clips or more, fast motion and motion blur lead, and their intervals overlap with those of rotation and of scale variation. Most OTB papers print such a table without its intervals; before you believe a ranking of attributes, count the clips.
+# On the real targets SiamFC's mean is ahead of MOSSE's under every attribute, and under most of them the interval excludes 0. *Which* gain is the largest is not decided: low resolution leads the table, but with only two sequences and an interval that reaches half the AUC scale to either side. Among the attributes with five clips or more, fast motion and motion blur lead, and their intervals overlap with those of rotation and of scale variation. Most OTB papers print such a table without its intervals; before you believe a ranking of attributes, count the clips.
 # </details>
 #
 # ### OPE, TRE, SRE
 #
-# The three protocols of lesson 01: one pass from the first frame; passes from later frames too; passes from first boxes that are slightly off. Your tracker and MOSSE, on a few generated clips spread evenly over the benchmark (on real targets the course has not measured TRE and SRE):
+# The three protocols of lesson 01: OPE, one pass from the first frame; TRE, passes from later frames too; SRE, passes from first boxes that are slightly off. Here they are applied to your tracker and MOSSE, on a few generated sequences spread evenly over the benchmark (the course has not measured TRE and SRE on real targets):
 
 # %%
 spread = sequences.loaded(
@@ -655,7 +655,7 @@ show_table(rows, f"AUC, clip by clip, {len(spread)} clips", heads)
 #
 # ## Experiment: three scales or five?
 #
-# Five scales cost five crops and five passes through the network. In the paper SiamFC-3s runs at 86 frames per second, SiamFC with five at 58. **Predict:** what do the extra scales gain on clips in which the target changes size?
+# Five scales cost five crops and five passes through the network. In the paper SiamFC-3s runs at 86 frames per second, and SiamFC with five scales at 58. **Predict:** what do the extra scales gain on clips in which the target changes size?
 
 
 # %%
@@ -692,12 +692,12 @@ print(f"all: {auc_difference(measured, 'siamfc-5s', 'siamfc-3s')}")
 print(f"with scale variation: {Interval.of([five[n] - three[n] for n in names])}")
 print(f"1 scale minus 3, all: {auc_difference(measured, 'siamfc-1s', 'siamfc-3s')}")
 rates = [f"{deep['overall'][f'siamfc-{n}s']['fps']:.0f} with {n}" for n in (1, 3, 5)]
-print("frames per second, in turns:", ", ".join(rates))
+print("frames per second, measured alternately:", ", ".join(rates))
 
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# On the real targets nothing that can be told from 0, whether over all of them or over those tagged with scale variation, and the interval is narrow: if there is a gain, it is below three hundredths of AUC. The price is more than a third of the speed. That sizes have to be searched at all, the third line says: with one scale the tracker is behind, by an interval that excludes 0. In the paper, too, three scales came out slightly ahead on VOT-15: expected overlap 0.289 against 0.274. That is why most trackers that followed use three.
+# On the real targets five scales gain nothing that can be told from 0, whether over all targets or over those tagged with scale variation, and the interval is narrow: if there is a gain, it is below three hundredths of AUC. The price is more than a third of the speed. The line "1 scale minus 3" shows that sizes have to be searched at all: with one scale the tracker is behind, and the interval of the difference excludes 0. The paper, too, shows no gain on VOT-15, where three scales came out slightly ahead: expected overlap 0.289 against 0.274. That is why most trackers that followed use three.
 # </details>
 #
 # ## Failure gallery
@@ -727,7 +727,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure targets}} Each row is a real target, sorted by SiamFC's AUC. MOSSE's diamonds are mostly left of SiamFC's circles, and its interval in the title excludes 0. KCF's squares are left of them on some rows and right on others, sometimes a long way: *tunnel* is lost by SiamFC and held by KCF, *Jogging.2* the other way round. So the interval of the difference to KCF contains 0: on these targets a network trained offline is not shown to be better than a filter that learns online, nor worse. Lessons 09 and 10 return with better networks.
+# {{figure targets}} Each row is a real target, sorted by SiamFC's AUC. MOSSE's diamonds are mostly left of SiamFC's circles, and the interval of that difference in the title excludes 0. KCF's squares are left of them on some rows and right on others, sometimes a long way: *tunnel* is lost by SiamFC and held by KCF, *Jogging.2* the other way round. So the interval of the difference from KCF contains 0: on these targets a network trained offline is not shown to be better than a filter that learns online, nor worse. Lessons 09 and 10 return to the question with better networks.
 #
 # Now the moments at which your tracker loses its target, over the generated clips; with OTB and VOT-2014 in your data folder also over the three real clips at the bottom of {{see targets}}.
 
@@ -748,7 +748,7 @@ plots.show(*figures.failure_gallery([*every, *hardest], found, count))
 #
 # ## Real video
 #
-# The course's tracker, measured once on the 22 real targets, which the network never saw, with the trackers of lessons 02 and 03 and two of OpenCV's. On the right the paper's own figures, on another benchmark and with VOT's measures (lesson 01): accuracy is the mean overlap while the tracker holds on, failures are how often it had to be started again.
+# Here is the course's tracker beside the trackers of lessons 02 and 03 and two of OpenCV's, all measured once on the 22 real targets, which the network never saw in training. On the right are the paper's own numbers, on another benchmark and with VOT's measures (lesson 01): accuracy is the mean overlap while the tracker holds on, failures are how often it had to be started again.
 
 # %%
 paper = read_measured(RESULTS / "siamfc_published.json")
@@ -756,7 +756,7 @@ names = ("siamfc-3s", "siamfc-5s", "mosse", "kcf", "ncc", "opencv-csrt", "opencv
 rows = measured.only(names).overall()
 for name in names[1:]:
     rows[name]["minus"] = str(auc_difference(measured, "siamfc-3s", name))
-columns = {"auc": "AUC", "precision20": "precision @20 px", "minus": "SiamFC-3s minus it, AUC"}
+columns = {"auc": "AUC", "precision20": "precision @20 px", "minus": "SiamFC-3s minus this"}
 show_table(
     rows, f"22 real targets; SiamFC: {measured_words(deep)}, weights {deep['weights']}", columns
 )
@@ -782,7 +782,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} Left: success on the real targets. SiamFC's curve lies above MOSSE's; next to KCF and CSRT the intervals in the table contain 0. Right: the VOT-15 challenge as published, best in the upper left corner. SiamFC's two squares are in the upper half by accuracy and in the middle of the field by failures: while it holds a target it holds it well, but MDNet, DeepSRDCF and SRDCF, which learn online, lose theirs less often.
+# {{figure}} Left: success on the real targets. SiamFC's curve lies above MOSSE's; for KCF and CSRT the intervals in the table contain 0. Right: the VOT-15 challenge as published; the upper left corner is best. SiamFC's two squares are in the upper half by accuracy and in the middle of the field by failures: while it holds a target it holds it well, but MDNet, DeepSRDCF and SRDCF, which learn online, lose theirs less often.
 
 # %%
 columns = {"tracker": "tracker", "accuracy": "accuracy", "failures": "failures"}
@@ -802,9 +802,9 @@ print(f"AUC on the {len(shared)} OTB sequences among the real targets:")
 print(f"boxes published by SiamFC's authors {authors:.3f}, the course's {np.mean(shared):.3f}")
 
 # %% [markdown]
-# Our own accuracy and EAO on VOT-2014 stand below the published table and not in the plot: they are other sequences, and only eight, so neither number says which tracker is the better one.
+# Our own accuracy and EAO on VOT-2014 are given below the published table and not in the plot: they come from other sequences, and only eight of them, so neither number says which tracker is the better one.
 #
-# The paper's network was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on a few videos and a few hundred photographs, on a CPU, with fewer channels (its card has the numbers). The tracker around it is the same. The two numbers in the last line say how they compare on the 14 sequences that both were run on; 14 sequences leave an interval of about a tenth, so a small difference there proves nothing in either direction. `python -m course_lib evaluate` with the public weights (see `course_lib/models/weights_public.py`) on your own copy of OTB-100 would.
+# The paper's network was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on a few videos and a few hundred photographs, on a CPU, with fewer channels (its card has the numbers). The tracker around it is the same. The two numbers in the last line say how they compare on the 14 sequences that both were run on; 14 sequences leave an interval of about a tenth, so a small difference there proves nothing in either direction. `python -m course_lib evaluate` with the public weights (see `course_lib/models/weights_public.py`) on your own copy of OTB-100 would say more.
 #
 # ## An open task
 #
@@ -831,7 +831,7 @@ print(
 # %% [markdown]
 # Is the gain on the odd clips smaller than on the even ones? It usually is; that is what the rule protects you from.
 #
-# **Stretch goal.** SiamFC's exemplar is never updated. Let yours follow: after each update cut the exemplar at the new box and mix its features in with a small rate (the authors' later baseline uses 0.01). Find out on which real or generated clips it helps and on which it drifts, and whether a condition on the response, like MOSSE's on PSR in lesson 02, makes it pay over *all* clips, by an interval that excludes 0.
+# **Stretch goal.** SiamFC's exemplar is never updated. Let yours adapt: after each update cut an exemplar at the new box and mix its features into the stored ones with a small rate (the authors' later baseline uses 0.01). Find out on which real or generated clips it helps and on which it drifts, and whether a condition on the response, like MOSSE's on PSR in lesson 02, makes it pay over *all* clips, by an interval that excludes 0.
 #
 # ## Where you stand
 
@@ -873,7 +873,7 @@ progress()
 #
 # ## Classic mistakes
 #
-# * **The centre at 136.** A quarter of a search pixel, always in the same direction. The box does not creep, since each frame is measured from the last box; it sits beside the target, by too little to show in an AUC. Such faults are found by reading, or by comparing with another tracker box by box.
+# * **The centre at 136.** A quarter of a search pixel, always in the same direction. The box does not creep, since each frame is measured from the last box; it stays slightly off the target, by too little to show in an AUC. Such faults are found by reading, or by comparing with another tracker box by box.
 # * **Displacement times the wrong side.** The peak is measured in the window of the *chosen* scale.
 # * **Multiplying by the window.** Then a peak near the border can never win.
 # * **Tuning on the test clips.** With five numbers and twenty clips you can always find better settings, and they mean nothing.

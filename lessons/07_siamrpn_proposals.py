@@ -70,13 +70,13 @@ AnchorExplorer(search, target)
 #
 # ## Shapes
 #
-# The idea comes from object detection. SSD, the *single shot detector*, looks at an image once. It does not search for boxes of every size; it takes boxes that lie ready, the *default boxes*, and asks of each: what is in it, and how must it move and stretch to fit?
+# The idea comes from object detection. SSD, the *single shot detector*, looks at an image once. It does not search for boxes of every size; it starts from boxes fixed in advance, the *default boxes*, and asks of each: what is in it, and how must it move and stretch to fit?
 
 # %%
 plots.show(*ssd_diagram())
 
 # %% [markdown]
-# {{figure ssd}} SSD's end, with the numbers of SiamConcatRPN, which lesson 09 meets and which has the same maps. Behind the backbone the maps become smaller and smaller: a cell of the first one stands for a small part of the image, the single cell of the last one for all of it. At every cell of every map one convolution predicts classes and another one boxes (in the green frames: their kernels and channels). Large maps have the default boxes for small objects, small maps those for large ones. SSD tells many classes apart; a tracker needs two, the target and anything else.
+# {{figure ssd}} The last part of SSD, with the numbers of SiamConcatRPN, a network of lesson 09 that has the same maps. After the backbone the maps become smaller and smaller: a cell of the first one stands for a small part of the image, the single cell of the last one for all of it. At every cell of every map one convolution predicts classes and another one boxes (in the green frames: their kernels and channels). Large maps hold the default boxes for small objects, small maps those for large objects. SSD tells many classes apart; a tracker needs two, the target and anything else.
 #
 # ### Exercise 07.1 · SSD's default boxes
 # {{exercise}}
@@ -85,9 +85,9 @@ plots.show(*ssd_diagram())
 #
 # $$w = s\sqrt{a}, \qquad h = s/\sqrt{a},$$
 #
-# plus one extra square of side $\sqrt{s\,s'}$, where $s'$ is the scale of the next map (the lecture writes $s'_k$ for that side itself). (The lecture and the report print $h = s/a$. Compute the area and you will see that this cannot be right.)
+# plus one extra square of side $\sqrt{s\,s'}$, where $s'$ is the scale of the next map (the lecture writes $s'_k$ for that side itself). (The EPFL lecture and report print $h = s/a$. Compute the area and you will see that this cannot be right.)
 #
-# Write `default_box_sizes` for one map and any list of ratios: one box for each ratio, in their order, then the extra square. Pixels or fractions of the image, nothing is rounded.
+# Write `default_box_sizes` for one map and any list of ratios: one box for each ratio, in their order, then the extra square. The sizes may be pixels or fractions of the image; nothing is rounded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -143,7 +143,7 @@ plots.show(figure, alt=words)
 print(f"areas, as fractions of the image: {', '.join(areas)}")
 
 # %% [markdown]
-# {{figure default-boxes}} The six boxes that you compute, at the cell of row 3 and column 4; the same six lie ready at each of the 64 dots. The first five have one area, $s^2$, and five shapes; the extra square is a step on the way to the next map's.
+# {{figure default-boxes}} Your six default boxes at one cell, row 3 and column 4; the same six belong to each of the 64 dots. The first five have one area, $s^2$, and five shapes; the extra square lies between this map's square and the next map's in size.
 #
 # ### Exercise 07.2 · SiamRPN's anchors
 # {{exercise}}
@@ -210,7 +210,7 @@ words = "Five anchors of equal area, and the public code's five, whose areas dif
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure anchors}} Left, your anchors: five shapes of one area. Right, those of the public code: their areas are up to a quarter smaller, and their ratios, in the table, are not those they are called by. This does no harm as long as training and tracking use the same anchors, but weights trained with one set and run with the other are off by several pixels. The course uses the exact anchors.
+# {{figure anchors}} Left, your anchors: five shapes of one area. Right, those of the public code: their areas are up to a quarter smaller, and their true ratios, in the table, differ from the nominal ones. This does no harm as long as training and tracking use the same anchors, but if weights are trained with one set and run with the other, the boxes are off by several pixels. The course uses the exact anchors.
 #
 # ## From boxes to offsets, and back
 #
@@ -227,7 +227,7 @@ plots.show(figure, alt=words)
 #
 # <details><summary>Hint 1</summary>
 #
-# The centres first: of each box the corner, columns 0 and 1, and half of the size, columns 2 and 3.
+# The centres first: each box's corner (columns 0 and 1) plus half of its size (columns 2 and 3).
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -294,7 +294,7 @@ def decode(offsets, anchors):
 # ### Exercise 07.5 · Two thresholds
 # {{exercise}}
 #
-# An anchor whose IoU with the target is above `high` is a positive (1); one below `low` is a negative (0). Anything in between is neither: labelling it one or the other would teach a boundary that does not exist. It gets −1 and does not count, and so does an anchor whose IoU is exactly `high` or `low`. A pair may have no positive at all.
+# An anchor whose IoU with the target is above `high` is a positive (1); one below `low` is a negative (0). Anything in between is neither: labelling it one or the other would teach a boundary that does not exist. It gets −1 and does not count; the same goes for an anchor whose IoU is exactly `high` or `low`. A pair may have no positive at all.
 #
 # Write `match`, with labels that are whole numbers.
 #
@@ -339,7 +339,7 @@ print(
 # %% [markdown]
 # ### Why 0.6?
 #
-# The paper's `high` is 0.6, the EPFL project tried 0.55 and 0.5. What hangs on it? A square target at the place of a square anchor overlaps it by $1/1.29^2 = 0.6$ if its sides are 1.29 times as long, and by $0.77^2 = 0.6$ if they are 0.77 times as long. Beyond these a training pair has no positive: it never asks how large its target is. There are two ways out. A lower threshold takes anchors that fit loosely; or each anchor is compared with the target *brought to the anchor's area*, so that place and shape alone decide (`any_size` in the recipes). **Predict:** which pairs have no positive at 0.6, and how many do the two ways out win back?
+# The paper's `high` is 0.6, the EPFL project tried 0.55 and 0.5. What depends on this number? A square target centred on a square anchor overlaps it by $1/1.29^2 = 0.6$ if its sides are 1.29 times as long, and by $0.77^2 = 0.6$ if they are 0.77 times as long. Beyond these limits the pair has no positive, so it teaches nothing about the size of its target. There are two ways out. Either a lower threshold accepts anchors that fit loosely; or each anchor is compared with the target *rescaled to the anchor's area*, so that place and shape alone decide (`any_size` in the recipes). **Predict:** which pairs have no positive at 0.6, and how many of them get one by each of the two ways out?
 #
 # Your `match`, on the targets of the held-out pairs of the shipped SiamRPN's recipe, in all three ways:
 
@@ -392,14 +392,14 @@ plots.show(
 print("\n".join(said))
 
 # %% [markdown]
-# {{figure thresholds}} Each dot on the left is a pair; below a line it has no positive at that threshold. On the right, how many positives a pair has: at 0.5 far more than the 16 places that the next exercise grants, at 0.6 mostly fewer.
+# {{figure thresholds}} Each dot on the left is a pair; a pair whose dot is below a line has no positive at that threshold. On the right, how many positives a pair has: at 0.5 far more than the 16 that the next exercise keeps, at 0.6 mostly fewer.
 #
 # <details><summary>What came of it</summary>
 #
-# Those whose target is much smaller than an anchor: every dot below 0.6 is at the left end of the left panel. (Much larger targets hardly occur in these pairs.) The share of pairs without a positive at 0.6 exceeds that at 0.5, {{evidence no-positive above}}, and that by place and shape, {{evidence any-size above}}. Such a pair still teaches what is background, but nothing about the box of its target.
+# Pairs whose target is much smaller than an anchor: every dot below 0.6 is at the left end of the left panel. (Much larger targets hardly occur in these pairs.) At 0.6 the share of pairs without a positive is larger than at 0.5 {{evidence no-positive above}}, and larger than with matching by place and shape {{evidence any-size above}}. Such a pair still teaches what is background, but nothing about the box of its target.
 # </details>
 #
-# A tracker whose size is off by a third sees just such search images, so they should be asked about in training. Why not 0.5, then? It wins pairs back with boxes that fit loosely in place and shape too; the second way keeps the paper's 0.6 for these, and is silent about size alone, which the offsets are for. So the recipe of this lesson and `recipes/train_siamrpn_sized.yaml` have `high: 0.6, any_size: true`; lesson 08 tells what it does for a tracker. Which way trains the better network is no question of counting: {{see thresholds}} cannot say, and the open task below asks.
+# A tracker whose size is off by a third sees just such search images, so training should cover them. Why not 0.5, then? It recovers pairs by accepting anchors that fit loosely in place and shape too; the second way keeps the paper's 0.6 for place and shape and ignores size alone, which the offsets are there to correct. So the recipe of this lesson and `recipes/train_siamrpn_sized.yaml` have `high: 0.6, any_size: true`; lesson 08 tells what it does for a tracker. Which way trains the better network cannot be settled by counting: {{see thresholds}} does not show it, and the open task below takes it up.
 
 # %% [markdown]
 # ## Balance
@@ -413,7 +413,7 @@ print("\n".join(said))
 # ### Exercise 07.6 · Sixteen of sixty-four
 # {{exercise}}
 #
-# SiamRPN samples at random: at most 16 positives and 48 negatives of each pair count. The random numbers are given in `draws`, so that the choice can be repeated: of each pair's positives, and of its negatives, keep those with the highest numbers. All others become −1. Where there are fewer than 16 positives, all of them are kept, and no negative takes their place: 48 is the limit.
+# SiamRPN samples at random: at most 16 positives and 48 negatives of each pair count. The random numbers are given in `draws`, so that the choice can be repeated: of each pair's positives, and of its negatives, keep those with the highest numbers. All others become −1. Where there are fewer than 16 positives, all of them are kept, and no negatives fill the free places: 48 remains their limit.
 #
 # Write `draw_anchors`. Every pair has more than 48 anchors.
 #
@@ -453,7 +453,7 @@ def draw_anchors(labels, draws):
 # ### Exercise 07.7 · The hardest three
 # {{exercise}}
 #
-# SSD, and the EPFL project with it, looks for the negatives that are hardest to tell from the target (*hard negative mining*): three negatives count for each positive, those with the largest losses, and at least 10 per pair (all of them, where there are not so many). The ten are in the project's code; its slides say three to one exactly. Among equal losses any may be taken, but no more than that number. The positives stay, and so does every −1.
+# SSD, and the EPFL project with it, looks for the negatives that are hardest to tell from the target (*hard negative mining*): three negatives count for each positive, those with the largest losses, and at least 10 per pair (all of them if there are fewer). The minimum of ten is in the project's code; its slides say exactly three to one. Among equal losses any may be taken, but no more than that number. The positives stay, and so does every −1.
 #
 # Write `hardest_negatives`.
 #
@@ -514,7 +514,7 @@ plots.show(figure, alt=f"The anchors that count in one pair under three rules. {
 print(said)
 
 # %% [markdown]
-# {{figure balance}} One pair under three rules: blue the positives, grey the negatives that count, on the target's box. All of them: grey dots nearly everywhere. Drawn at random, the grey ones are spread over the image. By loss they lie close together, at the bottom right: there the losses of this network are largest. Blue is the same in all three, since this pair has no more than 16 positives.
+# {{figure balance}} One pair under three rules: the positives in blue, the negatives that count in grey, and the target's box. If all count, grey dots lie nearly everywhere. Drawn at random, they are spread over the image. Chosen by loss, they lie close together at the bottom right, where the losses of the imitated network are largest. The blue dots are the same in all three, since this pair has no more than 16 positives.
 #
 # ## The loss
 #
@@ -527,7 +527,7 @@ print(said)
 #
 # where the bars are means over the positives (+) or the negatives (−), and $\mathrm{smooth}(t) = t^2/2$ for $|t| < 1$, $|t| - \tfrac12$ beyond. If there are no positives, their terms are 0. Anchors labelled −1 count nowhere. The first logit is for label 0, something else, the second for label 1, the target.
 #
-# Write `proposal_loss` for a batch of a single pair. It is learned from: gradients must reach the logits and the offsets.
+# Write `proposal_loss` for a batch of a single pair. Training uses it, so gradients must reach the logits and the offsets.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -597,11 +597,11 @@ plots.show(figure, alt=words)
 #
 # Two remedies are in use. SSD divides its offsets by *variances*, 0.1 for positions and 0.2 for sizes, before comparing them, which brings them to the order of 1. The public re-implementations of SiamRPN use plain $|d|$, and so do the course's recipes; the setting is `proposals.smooth`.
 #
-# The EPFL project goes with SSD, negatives of 07.7 included. Its slides give
+# The EPFL project follows SSD, including the negatives of 07.7. Its slides give
 #
 # $$L = \frac1N\,(L_{\mathrm{conf}} + \alpha\,L_{\mathrm{loc}}),$$
 #
-# the binary cross-entropy of the anchors that count, and smooth L1 summed over the positives. So one number, in the project's code that of the positives, divides everything, where SiamRPN takes a mean of each kind, and α stands in the place of λ. The course's `ssd_loss` follows the code, not the slides: there each negative weighs a third, so that three of them weigh as much as one positive; the box loss is a mean over the four offsets too, hence a quarter of the sum; and the offsets are divided by the variances.
+# the binary cross-entropy of the anchors that count, and smooth L1 summed over the positives. So everything is divided by one number $N$, in the project's code the number of positives, whereas SiamRPN takes a separate mean over each kind; and α takes the place of λ. The course's `ssd_loss` follows the code, not the slides: in the code each negative has a weight of one third, so that three of them weigh as much as one positive; the box loss is also averaged over the four offsets, so it is a quarter of the sum; and the offsets are divided by the variances.
 #
 # ## Up-channel correlation
 #
@@ -669,7 +669,7 @@ show_table(
 # %% [markdown]
 # Nearly four fifths of SiamRPN's weights are in the two layers that make the kernels. Lesson 09 shows what SiamRPN++ does about this.
 #
-# One more thing has changed without a word. SiamFC compares two images by one and the same $\varphi$, so it does not matter which of them is called the exemplar: $f(z, x) = f(x, z)$. In SiamRPN the two pass through *different* convolutions before they meet, so $f(z, x)$ need not equal $f(x, z)$ any more. The exemplars of two held-out pairs, compared both ways (a search image of 127 pixels gives a map of a single cell):
+# One more thing has changed without being mentioned. SiamFC embeds both images with one and the same $\varphi$, so it does not matter which of them is called the exemplar: $f(z, x) = f(x, z)$. In SiamRPN the two pass through *different* convolutions before they meet, so $f(z, x)$ need not equal $f(x, z)$ any more. Here the exemplars of two held-out pairs are compared both ways (a search image of 127 pixels gives a map of a single cell):
 
 # %%
 settings = load_settings(TrainSettings, RECIPES / "train_siamrpn_lesson.yaml")
@@ -695,9 +695,9 @@ for name, network in {
 show_table(rows, "One comparison, both ways", formats=".4f", first="network")
 
 # %% [markdown]
-# With an untrained head SiamRPN is still symmetric: the course lets both convolutions of the class branch begin as the same projection, so that the first scores are a similarity like SiamFC's. Training changes each of them by itself, and that breaks the symmetry. It is a freedom, not a fault: an exemplar and a search image are not the same kind of thing.
+# With an untrained head SiamRPN is still symmetric: the course initialises both convolutions of the classification branch with the same projection, so that the first scores are a similarity like SiamFC's. Training changes the two independently, and that breaks the symmetry. It is a freedom, not a fault: an exemplar and a search image are not the same kind of thing.
 #
-# **A good place to stop.** You have written all that SiamRPN adds to SiamFC; next it is trained and looked at.
+# **A good place to stop.** You have written all that SiamRPN adds to SiamFC; next you train one and look at its boxes.
 #
 # ## Experiment: train one
 #
@@ -728,19 +728,19 @@ plots.show(figure, alt=words)
 print(f"after {steps[-1]} steps: {last}; the nearest anchors as they are: {alone:.2f}")
 card = read_card(find_weights("siamrpn"))
 columns = {"step": "step", "hits": "hits", "iou": "iou", "fit": "fit"}
-show_table(card["validation_curve"], "The same of the SiamRPN that ships", columns, ".3f")
+show_table(card["validation_curve"], "The same for the shipped SiamRPN", columns, ".3f")
 
 # %% [markdown]
-# {{figure training}} Left the loss, right the three measures of your run, all on the same held-out pairs. The dotted line is no network at all: the mean IoU of the anchor nearest to the target, moved nowhere.
+# {{figure training}} Left the loss, right the three measures of your run, all on the same held-out pairs. The dotted line needs no network: it is the mean IoU of the anchor nearest to the target, without any offsets.
 #
 # <details><summary>What came of it</summary>
 #
-# Not `fit`. In the table of the shipped network it is above `iou` from the first row on: offsets near 0 leave the nearest anchor where it is, and that anchor is not bad. Between the first row and the last it is the choice that moves most, `hits` and with it `iou`; `fit` creeps up by a few hundredths. Does it ever leave the dotted line behind? {{see offsets}} will tell.
+# Not `fit`. In the table of the shipped network it is above `iou` from the first row on: offsets near 0 leave the nearest anchor where it is, and that anchor is not bad. Between the first row and the last it is the choice of the anchor that improves most, as `hits` and with it `iou` show; `fit` rises by only a few hundredths. Does it ever rise clearly above the dotted line? {{see offsets}} will tell.
 # </details>
 #
 # ## What the network sees
 #
-# The EPFL report shows validation as images: the truth, the predicted box, the best default box, and, for a network that is told where the target was, that *guide*, jittered. The course's training writes the same images into TensorBoard (`validation/boxes`, beside the score maps). Here are the first held-out pairs: the shipped SiamRPN above, below a network with a guide, SiamConcatRPN's small sibling of lesson 09. With OTB in your data folder, the row at the bottom has real clips.
+# The EPFL report shows validation as images: the truth, the predicted box, the best default box, and, for a network that is told where the target was, the box it is told, the jittered *guide*. The course's training writes the same images into TensorBoard (`validation/boxes`, beside the score maps). Here are the first held-out pairs: the shipped SiamRPN in the first row, and in the second a network with a guide, a small version of SiamConcatRPN from lesson 09. With OTB in your data folder, the row at the bottom has real clips.
 
 # %%
 WHAT = {  # the colour and line of each box
@@ -789,9 +789,9 @@ words = f"Search images of held-out pairs with the true box, the predicted one, 
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure validation}} Five pairs, not chosen: the first that are positive. Solid green the truth, dashed the prediction, dotted the best anchor; above each image, how well the prediction and that anchor overlap the truth. The best anchor is found with the truth in hand, so it is no rival but a ruler: where the prediction's number is below it, the network has chosen another anchor, or its offsets have spoilt this one.
+# {{figure validation}} Five pairs, not chosen: the first that are positive. Solid green the truth, dashed the prediction, dotted the best anchor; above each image, how well the prediction and that anchor overlap the truth. The best anchor is found by means of the truth, so it is a yardstick, not a competitor: where the prediction's number is below it, the network has chosen another anchor, or its offsets have spoilt this one.
 #
-# Over *all* held-out pairs of the recipe the two causes can be told apart, in {{see offsets}}. For each pair: the IoU of the box that the offsets make of the best anchor, less that of the anchor itself.
+# Over *all* held-out pairs of the recipe the two causes can be told apart. For each pair, {{see offsets}} shows the IoU of the best anchor after the offsets are applied, minus the IoU of that anchor itself.
 
 # %%
 found = {name: np.array(values) for name, values in pairs["iou"]["siamrpn"].items()}
@@ -832,11 +832,11 @@ print(
 print(measured_words(pairs))
 
 # %% [markdown]
-# {{figure offsets}} Above the line the offsets improve on the anchor, below it they spoil it. Orange circles are the half of the pairs whose target is furthest from an anchor's size, either way; the intervals of both halves are in the legend. Where the anchor fits badly the offsets gain {{evidence offsets-far above}}; where it fits already they lose {{evidence offsets-near below}}; over all pairs the two cancel out {{evidence offsets open}}. A network that hardly moves its anchors says "about as large as I was told": remember it in lesson 08, where it is told its own last answer. It can be taught otherwise: `siamrpn-sized` has the same layers, a longer training, and pairs whose targets are up to 1.6 times too large or too small; on *its* held-out pairs, which the best anchors fit less well, the offsets gain {{evidence offsets-sized above}}.
+# {{figure offsets}} Above the line the offsets improve the anchor, below the line they make it worse. Orange circles are the half of the pairs whose targets differ most in size from an anchor, in either direction; the intervals of both halves are in the legend. Where the anchor fits badly the offsets gain {{evidence offsets-far above}}; where it fits already they lose {{evidence offsets-near below}}; over all pairs the two cancel out {{evidence offsets open}}. A network that hardly moves its anchors says "about as large as I was told": remember this in lesson 08, where what it is told is its own last answer. It can be taught otherwise: `siamrpn-sized` has the same layers but was trained for longer, on pairs whose targets are up to 1.6 times too large or too small; on *its* held-out pairs, which the best anchors fit less well, the offsets gain {{evidence offsets-sized above}}.
 #
 # ### Find the fault
 #
-# Somebody else placed the anchors. Training went well, since the loss uses the same anchors on both sides. Then their tracker was given weights that were trained with the course's. This is the function, and its symptom: the shipped network's offsets, decoded with your `decode` on these anchors.
+# Somebody else placed the anchors. Training went well, since it used these same anchors throughout. Then their tracker was given weights that were trained with the course's anchors. This is the function, with its symptom: the shipped network's offsets, decoded with your `decode` on these anchors.
 
 
 # %%
@@ -889,7 +889,7 @@ def place_figure(place, whose):
 plots.show(*place_figure(their_anchors, "their anchors"))
 
 # %% [markdown]
-# {{figure symptom}} Each dot is a held-out pair: how far to the right and how far down the centre of the box is from the target's. A network without a bias scatters around the crossing of the two lines. This one misses to one side, along x and along y. It is the same network as in {{see validation}}.
+# {{figure symptom}} Each dot is a held-out pair: how far to the right and how far down the centre of the box is from the target's. Without a systematic error the dots would scatter around the crossing of the two lines. These lie to one side of it, along x and along y, although the network is the same as in {{see validation}}.
 #
 # ### Exercise 07.10 · The mended anchors
 # {{exercise}}
@@ -898,7 +898,7 @@ plots.show(*place_figure(their_anchors, "their anchors"))
 #
 # <details><summary>Hint 1</summary>
 #
-# Where must the central one of 17 cells lie? Which number has it, if the first is 0?
+# Where must the central one of 17 cells lie? Which index does it have, if the first is 0?
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -934,11 +934,11 @@ def mended_anchors(sizes, cells, stride, search):
 plots.show(*place_figure(mended_anchors, "mended anchors"))
 
 # %% [markdown]
-# {{figure mended}} The same offsets, decoded with your anchors: every dot has moved by half a cell, 4 pixels, to the right and down. No error was raised, and a target of 60 pixels still overlaps a box that is 4 pixels off by about three quarters. Such a fault hides in an AUC; the median of a signed error shows it.
+# {{figure mended}} The same offsets, decoded with your anchors: every dot has moved by half a cell, 4 pixels, to the right and down. No error was raised, and a target of 60 pixels still has an IoU of about three quarters with a box that is 4 pixels off. Such a fault hides in an AUC; the median of a signed error shows it.
 #
 # ## Boxes that change their shape
 #
-# These two networks ship with the course. Both were measured on the 22 real targets: SiamFC with three scales, and a SiamRPN whose backbone is initialised from a SiamFC (the first three convolutions stay frozen). SiamFC can only scale its box; SiamRPN can reshape it. **Predict:** is SiamRPN's gap to SiamFC another one where the target's shape changes?
+# Two networks that ship with the course were measured on the 22 real targets: SiamFC with three scales, and a SiamRPN whose backbone is initialised from a SiamFC (the first three convolutions stay frozen). SiamFC can only scale its box; SiamRPN can reshape it. **Predict:** is the gap between SiamRPN and SiamFC different where the target's shape changes?
 
 # %%
 real = read_measured(RESULTS / "siamrpn_real_sequences.json")
@@ -984,7 +984,7 @@ print(measured_words(real))
 #
 # <details><summary>What came of it</summary>
 #
-# The two means look different, and it is tempting to read a story into them. But each half is eleven targets, and the difference of the two differences has an interval of its own, which contains 0: {{evidence shape-gap open}}. Two groups differ only if *that* interval says so; that one of two intervals excludes 0 and the other does not would be no proof.
+# The two means look different, and it is tempting to read a story into them. But each half is eleven targets, and the difference of the two differences has an interval of its own, which contains 0: {{evidence shape-gap open}}. Two groups are shown to differ only if *that* interval excludes 0; one interval that excludes 0 beside another that does not would be no proof.
 # </details>
 #
 # The published numbers tell another story:
@@ -1030,11 +1030,11 @@ print(
 print("\n".join(f"  {part['source']}: {part['from']}" for part in data))
 
 # %% [markdown]
-# {{figure published}} In grey what was published for the 100 sequences of OTB-2015, in orange what ships here, on the 22 targets of {{see shapes}}: compare grey with grey, orange with orange. Published, proposals are ahead of three scales; here they are behind {{evidence siamrpn-siamfc below}}. The table and the lines below it show one difference between the two: how much they had seen. SiamFC has nothing to learn but $\varphi$, and its three scales are given; a proposal network has to learn what a box is. {{see offsets}} shows how little of that has been learned here, and lesson 08 takes up what follows from it for a tracker. Lesson 09 compares four heads trained from random weights.
+# {{figure published}} In grey, what was published for the 100 sequences of OTB-2015; in orange, what ships here, on the 22 targets of {{see shapes}}: compare grey with grey, orange with orange. In the published results proposals are ahead of three scales; here they are behind {{evidence siamrpn-siamfc below}}. The table and the lines below it show one difference between the two cases: how much data the networks had seen. SiamFC has nothing to learn but $\varphi$, and its three scales are given; a proposal network has to learn what a box is. {{see offsets}} shows how little of that has been learned here, and lesson 08 takes up what follows from it for a tracker. Lesson 09 compares four heads trained from random weights.
 #
 # ## An open task
 #
-# 0.5, or 0.6 by place and shape? {{see thresholds}} says what each leaves out, not what a network makes of it. Train both, with several seeds, and compare `fit` and `iou` on the same held-out pairs; report the difference with its interval over the seeds. Before you start: how many seeds will it take to see a difference of 0.01, if `fit` of equal recipes varies by 0.01 from seed to seed?
+# 0.5, or 0.6 by place and shape? {{see thresholds}} shows which pairs each leaves without a positive, not which trains the better network. Train both, with several seeds, and compare `fit` and `iou` on the same held-out pairs; report the difference with its interval over the seeds. Before you start: how many seeds will it take to see a difference of 0.01, if `fit` of equal recipes varies by 0.01 from seed to seed?
 
 # %%
 short = by_profile(
@@ -1055,11 +1055,11 @@ for high, any_size in ((0.5, False), (0.6, True)):
 #
 # * With `high` at 0.6 more pairs are left without a positive than at 0.5, {{see thresholds}} {{evidence no-positive above}}, and than by place and shape alone {{evidence any-size above}}; in all of these the target is small beside an anchor. Which way trains the more accurate network is not measured here.
 # * The offsets of the shipped SiamRPN improve on the best anchor where the target's size is far from the anchors', {{see offsets}} {{evidence offsets-far above}}, and make it worse where it is near {{evidence offsets-near below}}.
-# * Over all held-out pairs the offsets are worth nothing that can be told from 0: {{see offsets}} {{evidence offsets open}}. Those of `siamrpn-sized`, trained longer and on pairs of more sizes, are worth something on held-out pairs of that kind {{evidence offsets-sized above}}.
+# * Over all held-out pairs the gain from the offsets cannot be told from 0: {{see offsets}} {{evidence offsets open}}. The offsets of `siamrpn-sized`, trained for longer and on pairs of more sizes, do gain on held-out pairs of that kind {{evidence offsets-sized above}}.
 # * The most probable box overlaps the target less than the one from the best anchor: {{see validation}} and the lines under {{see offsets}} {{evidence choice below}}. So the choice among the anchors costs this network more than its offsets do.
 # * The box of the guided network is better than the jittered guide that it was given: {{see validation}} {{evidence guide above}}. Whether it finds the target or merely tidies up the guide is a question for lesson 09.
 # * On the 22 real targets the shipped SiamRPN is behind the shipped SiamFC: {{see shapes}} {{evidence siamrpn-siamfc below}}.
-# * Whether the gap is another one where shapes change stays open: {{see shapes}} {{evidence shape-gap open}}. With the spread of these targets it would take about two and a half times as many clips to see a difference of that size with a probability of 80 %.
+# * Whether the gap is different where shapes change remains open: {{see shapes}} {{evidence shape-gap open}}. With the spread of these targets it would take about two and a half times as many clips to see a difference of that size with a probability of 80 %.
 #
 # ## Where you stand
 
@@ -1096,7 +1096,7 @@ progress()
 # 5. From lesson 05: a pair shows two different objects. Which of its anchors would you let count, and as what?
 # <details><summary>Answer</summary>
 #
-# No anchor is a positive. DaSiamRPN's rule, which the course follows: those in the 7 × 7 cells around the wrong object count, as negatives, and no others. It looks like a target but is not one: a hard negative.
+# No anchor is a positive. DaSiamRPN's rule, which the course follows: those in the 7 × 7 cells around the wrong object count, as negatives, and no others. That object looks like a target but is not one: a hard negative.
 # </details>
 #
 # ## Classic mistakes

@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | choose one of a thousand proposals by a penalty for change, a cosine window and smoothing; say how much of a published number is tuning; and see, measure and cure a size that feeds itself |
+# | **You will be able to** | choose one of a thousand proposals by a penalty for change, a cosine window and smoothing; say how much of a published number is tuning; and see, measure and cure a size error that feeds on itself |
 # | **You need** | lessons 06 and 07 |
 # | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -187,7 +187,7 @@ words = "The penalty for changes of width and height, with the k that the public
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure penalty}} The factor on the score for every change of width and height. It is 1 in the centre, where nothing changed, and falls in every direction; on the diagonal only the size changes, across it mostly the shape. With k = 0.22 it falls faster than with k = 0.04.
+# {{figure penalty}} The factor on the score for every change of width and height. It is 1 at (1, 1), where nothing has changed, and falls in every direction; along the diagonal only the size changes, at right angles to it mostly the shape. With k = 0.22 it falls faster than with k = 0.04.
 #
 # ### Exercise 08.4 · Near the last place
 # {{exercise}}
@@ -228,7 +228,7 @@ def rerank(scores, penalties, window, influence):
 # ### Exercise 08.5 · Not too fast
 # {{exercise}}
 #
-# The position is taken directly from the best proposal. The size only moves towards the proposal's, and the more certain the proposal, the further: by the fraction *certainty · rate*, where the certainty is the proposal's penalty · score. The last size keeps the rest of the weight.
+# The position is taken directly from the best proposal. The size moves only part of the way towards the proposal's, and further the more certain the proposal is: by the fraction *certainty · rate*, where the certainty is the proposal's penalty · score. The last size keeps the remaining weight.
 #
 # Write `smooth_size`.
 #
@@ -278,7 +278,7 @@ hann = anchor_window(anchors)  # (A,)
 # 5. The size is smoothed as in 08.5; keep it between 10 pixels and the size of the frame.
 # 6. Return the box with this centre and this size.
 #
-# The check runs your tracker on several short clips, two trackers at once, and one started anew: what it remembers belongs on `self`, as a copy. In place of the network it puts one whose proposals differ more from each other, so that every step shows.
+# The check runs your tracker on several short sequences, runs two trackers at once, and starts one anew: what a tracker remembers belongs on `self`, as a copy. The network is replaced with one whose proposals differ more from each other, so that the effect of every step shows.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -352,7 +352,7 @@ print(f"mean IoU {overlap:.2f}")
 # ## Experiment: against SiamFC
 # {{part}}
 #
-# Success, precision and speed of your tracker, with the SiamRPN that ships with the course, and of SiamFC, on generated clips. SiamFC searches every frame at three scales, SiamRPN only once. **Predict:** which is faster, and which has the higher AUC?
+# Compare success, precision and speed of your tracker, which uses the SiamRPN network that ships with the course, with those of SiamFC on generated sequences. SiamFC searches every frame at three scales, SiamRPN only once. **Predict:** which is faster, and which has the higher AUC?
 
 # %%
 step, length = by_profile(smoke=12, laptop=3, gpu=1), by_profile(smoke=8, laptop=None, gpu=None)
@@ -388,7 +388,7 @@ penalties = [row["penalty"] for row in paper["settings"]]
 print(f"the largest penalty is {max(penalties) / min(penalties):.0f} times the smallest")
 
 # %% [markdown]
-# The same network has different settings on different benchmarks: they were tuned *on* each benchmark. Run a search yourself, with a library made for this (Optuna), on generated clips only: data that a search has seen is no longer a test. Half of the clips are for the search, the other half is the test. **Predict:** how much will the tuned settings gain on each half?
+# The same network has different settings on different benchmarks: they were tuned *on* each benchmark. Run a search yourself, with a library made for this (Optuna), on generated clips only: data that a search has seen is no longer a test. The chosen sequences are split in two: one half is searched, the other is the test. **Predict:** how much will the tuned settings gain on each half?
 
 # %%
 from functools import partial
@@ -475,7 +475,7 @@ words = f"Left: success on 22 real targets: {listing}. Middle: EAO against robus
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure real}} Left: success of the shipped SiamRPN, with three published settings, of SiamFC, and of two networks that the last part of this lesson is about, on 22 real targets. Middle: the EAO of 13 trackers on VOT-2018 over their robustness, as published: in orange those with proposals, in blue ATOM, which learns online (lessons 12 and 13), in grey the others. Right: AUC and precision, in grey as published for OTB-2015, in orange ours, on other sequences: grey and orange cannot be compared. VOT-2018 in a table:
+# {{figure real}} Left: success of the shipped SiamRPN, with three published settings, of SiamFC, and of two networks discussed in the last part of this lesson, on 22 real targets. Middle: EAO against robustness of 13 trackers on VOT-2018, as published: in orange those with proposals, in blue ATOM, which learns online (lessons 12 and 13), in grey the others. Right: AUC and precision, in grey as published for OTB-2015, in orange ours, on other sequences: grey and orange cannot be compared. VOT-2018 in a table:
 
 # %%
 best_last = sorted(paper["vot2018"], key=lambda row: -row["eao"])
@@ -493,7 +493,7 @@ if "vot2014" in deep:  # measured by the same protocol, on other clips
 # The last two columns of the first table say what the AUC would be if each box kept its place but had the true size, and if it kept its size but stood at the true place. In every row the true place brings more: wrong places cost more than wrong sizes. But the two are not independent. A wrong size makes the next search image show the target at a wrong scale, and then the place is lost too. The last part of this lesson takes this loop apart.
 # </details>
 #
-# On VOT-2014's eight clips SiamRPN++ has the higher AUC {{evidence lite0-siamfc-vot above}}, but SiamFC the higher EAO, in the table above. Both can be true: AUC never restarts a tracker and counts all that follows a loss, EAO restarts it and counts how often and when it failed. Here SiamFC failed five times and SiamRPN++ six times, and a difference of one failure settles nothing.
+# On VOT-2014's eight clips SiamRPN++ has the higher AUC {{evidence lite0-siamfc-vot above}}, but SiamFC the higher EAO, in the table above. Both can be true: the protocol behind AUC never restarts a tracker and counts everything that follows a loss; the one behind EAO restarts it and counts how often and when it failed. Here SiamFC failed five times and SiamRPN++ six times, and a difference of one failure settles nothing.
 #
 # Where does SiamRPN++ still fail? Its three worst targets by AUC (without OTB and VOT-2014 in your data folder, its worst generated clips). What do these failures have in common?
 
@@ -512,23 +512,23 @@ for ax in list(figure.axes):
 plots.show(figure, alt=f"{words} In a corner of each, its exemplar.")
 
 # %% [markdown]
-# {{figure failures}} The target in the first frame whose IoU is below 0.2 or, if there is none, at its lowest: solid the true box, dashed the tracker's, and the exemplar in the corner.
+# {{figure failures}} Each target in the first frame whose IoU is below 0.2 or, if there is none, in the frame with the lowest: the true box is solid, the tracker's dashed, and the exemplar is in the corner.
 #
 # <details><summary>What to see</summary>
 #
 # Each real target looks unlike its exemplar: the skier is in another pose, the hand is tilted and blurred, the gymnast bends over. And each is moving, while the box stays near its last place on something that resembles the exemplar more: a dark treetop on snow, a dark shape before a bright wall, a man upright. The target is still inside the search image, so it is not missed for being out of sight: another place is ranked higher, and the exemplar is never updated. Do your generated clips fail in the same way? The EPFL slides show SiamRPN++ failing too, on *Bird1* and *Basketball* of OTB-2015.
 # </details>
 #
-# With the same videos and photographs SiamFC has the higher AUC (see {{see real}}; SiamRPN's minus SiamFC's: {{evidence siamrpn-siamfc below}}), although the papers say the opposite. Why is ours so far below the paper's? It is a small network, trained on a CPU with some tens of thousands of pairs made from twenty videos and fewer than a thousand photographs, and its backbone has not seen ImageNet. `recipes/train_siamrpn_gpu.yaml` trains the paper's network on a GPU. But there is another suspect.
+# Trained on the same videos and photographs, SiamFC has the higher AUC (see {{see real}}; SiamRPN's minus SiamFC's: {{evidence siamrpn-siamfc below}}), although the papers report the opposite. Why is our SiamRPN so far below the paper's? It is a small network, trained on a CPU with some tens of thousands of pairs made from twenty videos and fewer than a thousand photographs, and its backbone has not seen ImageNet. `recipes/train_siamrpn_gpu.yaml` trains the paper's network on a GPU. But there is another suspect.
 #
 # **A good place to stop.** The last part is about that suspect, the size.
 #
-# ## A size that feeds itself
+# ## A size error that feeds on itself
 # {{part}}
 #
-# The size that a tracker believes in decides how large a region it cuts, and so at which scale it shows the target to its network next. What is found in this frame is the next question. Whether an error dies out in such a loop or feeds itself depends on one property of the network, and no measure on pairs sees it: what size does it find when it is told a wrong one?
+# The size that a tracker believes its target to have decides how large a region it cuts out next, and so the scale at which its network sees the target. The size found in this frame thus sets the question for the next. Whether an error dies out in such a loop or feeds on itself depends on one property of the network, which no measure on pairs shows: what size does the network find when it is told a wrong one?
 #
-# Ask it. Put the tracker on the true place, tell it $q$ times the true size, and read what its network finds, before any penalty or smoothing. Two networks are asked: the SiamRPN of this lesson, in whose pairs exemplar and search image were both enlarged or reduced at random by up to 30 %, each by itself, and `siamrpn-sized`, which has the same layers and of which more below.
+# Ask the network. Put the tracker at the true place, tell it $q$ times the true size, and read off what its network finds, before any penalty or smoothing. Two networks are asked: the SiamRPN of this lesson, in whose training pairs exemplar and search image were enlarged or reduced at random by up to 30 %, independently of each other, and `siamrpn-sized`, which has the same layers and is described below.
 
 # %%
 from course_lib.analysis.size_response import FACTORS, found_sizes, median_response
@@ -569,7 +569,7 @@ words = "The size that two SiamRPN networks find over the true one, against the 
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure response}} Each thin line is a clip, the bold one their median. A network that measures would lie on the horizontal line, one that only repeats what it is told on the dotted one. SiamRPN's lines lie nearer to the dotted line than those on the right: told that the target is larger, it finds it larger.
+# {{figure response}} Each thin line is a clip, the bold one their median. A network that measures the size would give the horizontal line, one that only repeats what it is told the dotted one. SiamRPN's lines, on the left, lie nearer to the dotted line than those on the right: told that the target is larger, SiamRPN finds it larger.
 #
 # ### Exercise 08.7 · Gain and bias
 # {{exercise}}
@@ -580,7 +580,7 @@ plots.show(figure, alt=words)
 #
 # The **gain** $g$ is 0 for a network that measures and 1 for one that repeats. The **bias** $b$ is what it adds to a size that was right: answers that are all 10 % too large have $b \approx 0.1$.
 #
-# Write `size_response`: the straight line of least squares through the medians over the frames. Where the box found was not on the target there is a NaN; it alone is left out, not its whole frame.
+# Write `size_response`, which fits a straight line by least squares to the medians over the frames. Where the box found was not on the target there is a NaN; leave out that entry alone, not its whole frame.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -623,7 +623,7 @@ print(f"siamrpn-sized, the same: gain {g:.2f}, bias {b:+.2f}")
 # ### Exercise 08.8 · The loop
 # {{exercise}}
 #
-# In frame $t$ the tracker believes in $q_t$ times the true size. Its network answers, and it moves to what was found by its rate $\rho$:
+# In frame $t$ the tracker believes that the target has $q_t$ times its true size. The network answers, and the tracker moves its size towards the one found by a fraction $\rho$, its rate:
 #
 # $$\text{found}_t = e^{\,\text{answer}(\log q_t)}, \qquad q_{t+1} = (1 - \rho)\,q_t + \rho\,\text{found}_t.$$
 #
@@ -735,7 +735,7 @@ for name, tables in one_frame.items():
     print(f"{name} after one frame: gain {g:.2f}, bias {b:+.2f}")
 
 # %% [markdown]
-# {{figure frame}} Left: the network alone, as in {{see response}}. Centre: its tracker after one frame, with penalty and smoothing. Right: SiamFC's, which compares three scales. Both trackers lie near the dotted line: in one frame they hardly leave the size they are told. That makes the loop slow, and calm. Smoothing does not move the size at which it comes to rest: where the network finds the size it was told, there is nothing to smooth, however often it is asked.
+# {{figure frame}} Left: the network alone, as in {{see response}}. Centre: its tracker after one frame, with penalty and smoothing. Right: SiamFC's, which compares three scales. Both trackers lie near the dotted line: in one frame they hardly leave the size they are told. That makes the loop slow, but steady. Smoothing does not change the size at which the loop comes to rest: where the network finds the size it was told, there is nothing to smooth, however often it is asked.
 #
 # ### Exercise 08.9 · The response, inverted
 # {{exercise}}
@@ -779,7 +779,7 @@ def true_size(found, believed, gain, bias):
 
 
 # %% [markdown]
-# Your inverse in your tracker. The gain and the bias come from every other clip, those in between are followed. **Predict:** does the AUC rise with the inversion, and what might make it fall?
+# Now put your inverse into your tracker. Gain and bias are measured on every other sequence, and the tracker is run on those in between. **Predict:** does the AUC rise with the inversion, and what might make it fall?
 
 
 # %%
@@ -842,12 +842,12 @@ print(f"gain {gain:.2f}, bias {bias:+.2f}; AUC, inverted minus as found: {differ
 #
 # <details><summary>What came of it</summary>
 #
-# Inverting takes away the size at which the loop comes to rest wrongly, and multiplies the noise of every answer by $1/(1 - g)$; the smaller rate is there against the noise. If the bias is nearly 0, the loop comes to rest at the truth without any inversion, only late, and there is little to gain. The interval says what these clips can tell.
+# Inverting removes the wrong size at which the loop comes to rest, but multiplies the noise of every answer by $1/(1 - g)$; the smaller rate counters that noise. If the bias is nearly 0, the loop comes to rest at the truth without any inversion, if late, and there is little to gain. The interval shows how much these sequences can tell.
 # </details>
 #
 # ### Cured at its source
 #
-# Inverting mends the tracker. The network can be mended too, by what its pairs and its loss ask for. Four things in a recipe are about size: the exemplar is cut as in tracking; the search image shows the target up to 1.6 times too large or too small; anchors are matched by place and shape, so that targets of every size have positives (`any_size`); and the last fifth of the steps has the batch norms of tracking (`fix_norms`). `recipes/train_siamrpn_sized.yaml` does all four, and so does SiamRPN++ on a backbone that has seen ImageNet (lesson 09). What came of all of it together, target by target on the 22 real ones:
+# Inverting repairs the tracker. The network itself can be repaired too, through what its pairs and its loss ask of it. Four things in a recipe concern size: the exemplar is cut as in tracking; the search image shows the target up to 1.6 times too large or too small; anchors are matched by place and shape, so that targets of every size have positives (`any_size`); and in the last fifth of the steps the batch norms work as they do in tracking (`fix_norms`). `recipes/train_siamrpn_sized.yaml` does all four, and so does the recipe of SiamRPN++ on a backbone that has seen ImageNet (lesson 09). Here is the result of all of it together, for each of the 22 real targets:
 
 # %%
 figure, axes = plots.new_figure(width=9, height=2.6, columns=2)
@@ -872,9 +872,9 @@ plots.show(figure, alt=words)
 print(f"medians of gain and bias: {said}")
 
 # %% [markdown]
-# {{figure cured}} One dot for each target, a bar at the median. On the green line a network measures; on the dotted one it repeats what it is told. The two upper networks have the same layers: with pairs that teach size the gain falls {{evidence gain-taught above}}. Which of the four things did it, these two cannot tell: their recipes differ in all of them and in more, such as the pieces of photographs that are targets and the number of steps.
+# {{figure cured}} One dot for each target, a bar at the median. On the green line a network measures; on the dotted one it repeats what it is told. The two upper networks have the same layers: with pairs that teach size the gain falls {{evidence gain-taught above}}. These two networks cannot tell which of the four things is the cause: their recipes differ in all four and in more, such as the use of pieces of photographs as targets and the number of steps.
 #
-# So one thing at a time: a short training of SiamRPN++'s network with all of them, and others that take one back. The exemplar is varied in size as well; anchors are matched by IoU; search images are at most 30 % too large or too small; the batch norms stay those of training. Three things more that the recipe has: its template at three scales, of which one is left; pieces of photographs as targets, of which only whole things are left; targets pasted into other images, of which none is left. Then the box loss, which is plain L1: smooth L1 and GIoU in its place, and L1 with twice the weight. And the backbone: its last features have stride 16 and are upsampled to 8; a dilated stage gives them at stride 8. "As before" takes the first six back at once. **Predict:** which one matters most for the gain, and which for the bias?
+# So change one thing at a time: one short training of SiamRPN++'s network has all four, and each of the others takes one thing back. The exemplar is varied in size as well; anchors are matched by IoU; targets in search images are at most 30 % too large or too small; the batch norms stay in training mode. Three other things in the recipe are taken back in the same way: the template has one scale instead of three; targets are whole things only, no pieces of photographs; and no targets are pasted into other images. Then the box loss, which is plain L1 in the recipe, is replaced with smooth L1 or GIoU, or given twice the weight. Finally the backbone, whose last features have stride 16 and are upsampled to 8, gets a dilated stage that gives them at stride 8. "As before" takes the first six back at once. **Predict:** which one matters most for the gain, and which for the bias?
 
 # %%
 causes = read_measured(RESULTS / "size_causes.json")
@@ -903,20 +903,20 @@ print(f"medians of gain and bias: {said}")
 print(measured_words(causes))
 
 # %% [markdown]
-# {{figure causes}} Medians over the 22 targets, one short training each, the recipe and others with one thing taken back or changed; the last has six taken back at once. The dotted lines are the recipe's.
+# {{figure causes}} Medians over the 22 targets, a row for each short training: the recipe, then variants with one thing taken back or changed; the last has six taken back at once. The dotted lines mark the recipe's values.
 #
 # <details><summary>What came of it</summary>
 #
-# The gain is a matter of the pairs' sizes and of the anchors. Matched by IoU, an anchor is positive only if it is nearly as large as the target, so a target that is much too large or too small has few positives or none, and no box to learn from: minus the recipe {{evidence cause-anchors above}}, target by target. With search images that are at most 30 % too large or too small the network has hardly seen the sizes it is asked about: {{evidence cause-scales above}}. All of it taken back, {{evidence cause-all above}}, is in the mean hardly more than the anchors alone.
+# The gain is a matter of the pairs' sizes and of the anchors. Matched by IoU, an anchor is positive only if it is nearly as large as the target, so a target that is much too large or too small has few positives or none, and no box to learn from: the gain minus the recipe's, target by target, is {{evidence cause-anchors above}}. With targets that are at most 30 % too large or too small, the network has hardly seen the sizes it is asked about: {{evidence cause-scales above}}. Taking back all six, {{evidence cause-all above}}, adds hardly more on average than the anchors alone.
 #
-# Smaller, and each from one training: a template at one scale {{evidence cause-template above}}, exemplars of varied size {{evidence cause-exemplar above}}, whole things alone as targets {{evidence cause-whole above}}, GIoU instead of L1 {{evidence cause-giou above}}. Not told from the recipe: nothing pasted {{evidence cause-pasted open}}, smooth L1 {{evidence cause-smooth open}}, a doubled weight {{evidence cause-doubled open}}, the dilated backbone {{evidence cause-dilated open}}, the batch norms of training {{evidence cause-norms open}}. So no change of the box loss is shown to lower the gain. The bias is highest where the batch norms stay those of training until the end. The intervals are over targets and do not know how far two trainings of one recipe lie apart: of differences as small as the last ones, and of the bias, nothing can be said for sure.
+# Smaller differences, each from one training: a template at one scale {{evidence cause-template above}}, exemplars of varied size {{evidence cause-exemplar above}}, whole things alone as targets {{evidence cause-whole above}}, GIoU instead of L1 {{evidence cause-giou above}}. Not distinguishable from the recipe: nothing pasted {{evidence cause-pasted open}}, smooth L1 {{evidence cause-smooth open}}, a doubled weight {{evidence cause-doubled open}}, the dilated backbone {{evidence cause-dilated open}}, the batch norms of training {{evidence cause-norms open}}. So no change of the box loss is shown to lower the gain. The bias is highest where the batch norms stay in training mode to the end. The intervals are over targets and do not include how far apart two trainings of one recipe lie: about differences as small as the last ones, and about the bias, nothing can be said for sure.
 # </details>
 #
 # **Predict:** so is `siamrpn-sized` the better tracker? Look at {{see real}} again.
 #
 # <details><summary>What came of it</summary>
 #
-# Not that these targets could tell: its AUC differs from SiamRPN's by {{evidence sized open}}. In the table of VOT-2014's eight clips, under {{see real}}, its accuracy is the higher one and its robustness is no better: one pass over eight clips, so a hint and no proof that the boxes fit better and the target is lost no less often. The size is measured now; the place is another matter. SiamRPN++, whose pairs teach size in the same way, is ahead of SiamFC {{evidence lite0-siamfc above}}. Its backbone has seen ImageNet, but its head and its templates are others as well, so this does not isolate the backbone.
+# Not as far as these targets can tell: its AUC differs from SiamRPN's by {{evidence sized open}}. In the table of VOT-2014's eight sequences, under {{see real}}, its accuracy is the higher one and its robustness is no better. That is one pass over eight sequences, so a hint but no proof that the boxes fit better while the target is lost no less often. The size is measured now; the place is another matter. SiamRPN++, whose pairs teach size in the same way, is ahead of SiamFC {{evidence lite0-siamfc above}}. Its backbone has seen ImageNet, but its head and its templates are others as well, so this does not isolate the backbone.
 # </details>
 #
 # Is inverting still worth it for a network whose gain is small? SiamRPN++ on the same targets, with gain, bias and rate all chosen on generated clips and training videos:
@@ -942,7 +942,7 @@ show_table(rows, "22 real targets", formats=".3f", first="network")
 #
 # <details><summary>What came of it</summary>
 #
-# The inversion chosen is weak, because the gain on the clips it was chosen on is small, and the AUC does not change by anything that could be told from 0: {{evidence inverted-siamrpnpp open}}. There is little left here for an inverse to mend.
+# The inversion chosen is weak, because the gain on the clips it was chosen on is small, and the change in AUC cannot be told from 0: {{evidence inverted-siamrpnpp open}}. There is little left here for an inverse to mend.
 # </details>
 #
 # ### Find the fault
@@ -1011,7 +1011,7 @@ print(
 # %% [markdown]
 # ## An open task
 #
-# Gain and bias differ from target to target, and the medians fit none of them. But a tracker can ask twice: in one frame, with two believed sizes. Two answers are two equations, and they give the gain of *this* target. A start: the answers of one network at two sizes, in the first frames of each clip, where the true size is not needed.
+# Gain and bias differ from target to target, and the medians fit none of them. But a tracker can ask twice: in one frame, with two believed sizes. Two answers are two equations, and they give the gain of *this* target. As a start, here are the answers of one network at two sizes, at the beginning of three sequences; the true size is not needed for them.
 
 # %%
 from course_lib.geometry.windows import context_side as padded

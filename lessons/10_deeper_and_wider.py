@@ -47,7 +47,7 @@ BENCHMARKS = {"otb+vot2014": "22 real targets", "generated-v1": "generated bench
 #
 # {{part}}
 #
-# Left: what one cell of the last map can see of the exemplar, and what its neighbour sees. Middle: what the cell *really* responds to, measured by its gradient. Right: how this stack's field compares with SiamDW's guideline.
+# Left: what one cell of the last map can see of the exemplar, and what its neighbour sees. Middle: what the cell *really* responds to, measured by its gradient. Right: how the receptive field of this stack of layers compares with SiamDW's guideline.
 
 # %%
 FieldExplorer(exemplar)
@@ -258,7 +258,7 @@ show_table(rows, "Cells per side, field and stride", formats={"of 127": ".2f"}, 
 #
 # ### Does overlap blur the place?
 #
-# SiamDW's slides say: a large overlap lowers the precision of localisation, because neighbouring cells look alike. Here are all columns of their table by overlap, and beside them what our nineteen twins (you will build them below) reached on held-out pairs: how far, on average, the peak of the response lies from the target.
+# SiamDW's slides say: a large overlap lowers the precision of localisation, because neighbouring cells look alike. Here are all columns of their table by overlap, and beside them what our nineteen *twins* (small networks, one for each column; more on them below) reached on held-out pairs: how far, on average, the peak of the response lies from the target.
 
 # %%
 analysis = read_measured(RESULTS / "siamdw_analysis.json")
@@ -290,7 +290,7 @@ plots.show(figure, alt=words)
 print(said)
 
 # %% [markdown]
-# {{figure overlap}} Take the filled dots of the right panel, stride 8: there, with more overlap, the peak tends to lie further from the target. The largest field puts it {{evidence overlap-alexnet above}} pixels further away than the smallest in AlexNet and {{evidence overlap-resnet above}} in ResNet. But look at the triangles, stride 4: their overlap is the largest of all, and they lie no higher than the dots of the same field, at an overlap of .92 to .93 {{evidence overlap-stride open}}. So in these runs it is the larger *field* that costs, or the larger kernel that makes it; that overlap costs by itself, they do not show. In the slides' own scores, on the left, the squares (stride 16) have the least overlap and, of all without padding, the lowest scores. Field, stride and cells cannot be judged one at a time, which is the third guideline.
+# {{figure overlap}} Left, the slides' scores; right, how far our twins' peaks lie from the target. Take the filled dots on the right, stride 8: there, with more overlap, the peak tends to lie further from the target. The largest field puts it {{evidence overlap-alexnet above}} pixels further away than the smallest in AlexNet and {{evidence overlap-resnet above}} in ResNet. But look at the triangles, stride 4: their overlap is the largest of all, and they lie no higher than the dots of the same field, whose overlap is .92 to .93 {{evidence overlap-stride open}}. So in these runs it is the larger *field* that costs, or the larger kernel that produces it; they do not show that overlap by itself costs anything. In the slides' own scores, on the left, the squares (stride 16) have the least overlap and, of all without padding, the lowest scores. Field, stride and cells cannot be judged one at a time, which is the third guideline.
 #
 # ### Three numbers, two choices
 #
@@ -400,7 +400,7 @@ plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# {{figure effective}} The dashed square is the receptive field, as arithmetic finds it; brightness is how strongly a pixel really influences the central cell. A square half as wide as the field has a quarter of its area: if all pixels counted equally, it would hold 25 % of the gradient. Compare that with the three numbers below the figure. What a cell *responds to* is smaller than what it *can see*, which is why a field that is the whole exemplar is not yet useless, and why the band is a rule of thumb.
+# {{figure effective}} The dashed square is the receptive field, as arithmetic finds it; brightness is how strongly a pixel really influences the central cell. A square half as wide as the field has a quarter of its area: if all pixels counted equally, it would hold 25 % of the gradient. Compare that with the three numbers below the figure. What a cell *responds to* is smaller than what it *can see*, which is why a field as large as the whole exemplar is not useless, and why the band is a rule of thumb.
 #
 # ## Ten twins
 #
@@ -504,7 +504,7 @@ for name, case in cases.items():
 # ### Exercise 10.6 · A pair of twins
 # {{exercise}}
 #
-# What does padding do to a network, and nothing else? That takes twins that differ in it alone. Build SiamFC's convolutions and poolings twice, without its norms and ReLUs: without padding, and with padding of half the kernel (rounded down) in every layer. The convolutions are padded with zeros, the max poolings by their own `padding`, which adds nothing that could win.
+# What does padding, and nothing else, do to a network? To find out takes twins that differ in padding alone. Build SiamFC's convolutions and poolings twice, without its norms and ReLUs: without padding, and with padding of half the kernel (rounded down) in every layer. The convolutions are padded with zeros, the max poolings by their own `padding`, which adds nothing that could win.
 #
 # | conv | pool | conv | pool | conv | conv | conv |
 # |---|---|---|---|---|---|---|
@@ -631,7 +631,7 @@ print("\n".join(said))
 #
 # <details><summary>What came of it</summary>
 #
-# AlexNet and CIResNet-22 have a distance of 0 at every place, but for rounding: without padding, or with its traces cropped off, the exemplar's features *are* a piece of the image's. The three padded networks do not, and it makes little difference where the exemplar is cut: it is the exemplar's own border that is seen differently. (How large the number is depends on the weights and on the image: this one has mean zero, so that zeros stand out as little as possible. With pixel values from 0 to 255 the zeros are a black frame.)
+# AlexNet and CIResNet-22 have a distance of 0 at every place, apart from rounding: without padding, or with its traces cropped off, the exemplar's features *are* a piece of the image's. For the three padded networks this is not so, and it makes little difference where the exemplar is cut: it is the exemplar's own border that is seen differently. (How large the number is depends on the weights and on the image: this one has mean zero, so that zeros stand out as little as possible. With pixel values from 0 to 255 the zeros are a black frame.)
 # </details>
 #
 # ### What it does to a tracker
@@ -700,11 +700,11 @@ for name, fraction in analysis["fast_frames"].items():
     )
 
 # %% [markdown]
-# In the means, the padded twins' peaks are further from the target at the edge and at the centre too: the table cannot tell a bias from a poorer network. For that, one has to look *which way* the peaks are off.
+# On average, the padded twins' peaks lie further from the target at the edge, but at the centre too: the table cannot tell a bias from a poorer network. For that, one has to look at *which way* the peaks are off.
 #
 # ### Find the fault
 #
-# Move the target some distance from the centre. An answer without bias goes all the way; one that always says "at the centre" misses that distance. Call what is missing, along the way from the centre to the target, the *lag*: 0 for the first answer, the whole distance for the second. Somebody has written it as a function, the mean over four directions, and measured both twins on all generated clips: exemplar from the first frame, search images from frame 10.
+# Move the target some distance from the centre. An unbiased answer goes all the way; one that always says "at the centre" falls short by that distance. Call the shortfall, along the line from the centre to the target, the *lag*: 0 for the first answer, the whole distance for the second. Somebody has written a function that averages the lag over four directions, and has measured both twins with it on all generated sequences, with exemplars from the first frame and search images from frame 10.
 
 # %%
 from course_lib.analysis.centre import answers_of
@@ -904,7 +904,7 @@ plots.show(figure, alt=words)
 print("centre / border:", ", ".join(said))
 
 # %% [markdown]
-# {{figure prior}} The targets of these pairs stand everywhere within 64 pixels, on a regular grid. A network that only follows the target has a mean map that is flat where the targets stood and falls off beyond; a network with a *prior* for the centre has a peak there. The SiamRPN++ paper draws the same for shifts of 0, 16 and 32 pixels, and settles on ±64. (How much its accuracy rose is not in the course's sources, so it is not printed here.) Compare the maps of a row: does a peak give way to a plateau? In these runs the four maps of a network look alike, and the ratios above them hardly differ: nothing has given way.
+# {{figure prior}} Mean maps over pairs whose targets stand everywhere within 64 pixels of the centre, on a regular grid. A network that only follows the target has a mean map that is flat where the targets stood and falls off beyond; a network with a *prior* for the centre has a peak there. The SiamRPN++ paper draws the same for shifts of 0, 16 and 32 pixels, and settles on ±64. (How much its accuracy rose is not in the course's sources, so it is not printed here.) Compare the maps of a row: does a peak give way to a plateau? In these runs the four maps of a network look alike, and the ratios above them hardly differ: nothing has given way.
 
 # %%
 figure, axes = plots.new_figure(width=10, height=3.2, columns=len(by_shift) + 1)
@@ -951,9 +951,9 @@ show_table(rows, "AUC minus that of the same network at ±0 px, target by target
 #
 # <details><summary>What came of it</summary>
 #
-# **lite0** hardly does. At 64 px from the centre the heads trained on centred targets lag {{evidence lite0-lag above}} pixels more than those trained with ±64 px: far less than one cell of 8 px. There is one training of each, and the interval is over pairs: another seed might move it by as much. In AUC on the real clips ±64 px is worth {{evidence lite0-real open}}. Its frozen features cannot learn where they are, and the heads made little use of what they say of the border, perhaps because features that have seen ImageNet find the target from the start.
+# **lite0** hardly does. At 64 px from the centre the heads trained on centred targets lag {{evidence lite0-lag above}} pixels more than those trained with ±64 px: far less than one cell of 8 px. There is one training of each, and the interval is over pairs: another seed might move it by as much. In AUC on the real clips ±64 px is worth {{evidence lite0-real open}}. Its frozen features cannot learn where they are, and the heads made little use of what these features say about the border, perhaps because features that have seen ImageNet find the target from the start.
 #
-# **twin** does not either, as far as these runs can tell, although every layer of it was trained: centred targets make it lag {{evidence twin-lag open}} pixels more than targets moved by ±64 px, and moving them is worth {{evidence twin-real open}} in AUC. Most of its lag, in every run, comes from the eight of 48 pairs, or fewer, in which the target is missed by more than 16 pixels. The padding is seen, as the sections above show; to *use* what it says about the place, a network needs a reward and the time to find it, and 3,200 pairs may be too few for that. SiamRPN++ was trained with 600,000 pairs in each of 20 epochs, its backbone too.
+# **twin** does not either, as far as these runs can tell, although every layer of it was trained: centred targets make it lag {{evidence twin-lag open}} pixels more than targets moved by ±64 px, and moving them is worth {{evidence twin-real open}} in AUC. Most of its lag, in every run, comes from at most eight of the 48 pairs, those in which the target is missed by more than 16 pixels. The padding is seen, as the sections above show; to *use* what it says about the place, a network needs a reward and the time to find it, and 3,200 pairs may be too few for that. SiamRPN++ was trained with 600,000 pairs in each of 20 epochs, its backbone too.
 # </details>
 #
 # Moving the target does not remove the trace of padding: the exemplar's border still looks different from the same content in the search image. It removes the *reward* for using it.
@@ -1224,7 +1224,7 @@ def frozen_stages(step, steps, freeze, unfreeze):
 #
 # {{part}}
 #
-# First, live: three AlexNet twins, a few steps each on generated pairs. **Predict:** which learns fastest, the one whose single cell sees everything, the base network, or the padded one?
+# First, live: three AlexNet twins, a few steps each on generated pairs. **Predict:** which learns fastest, the one whose single cell sees everything (field 127), the base network (field 87), or the padded one?
 
 # %%
 from course_lib.training.brief import train_recipe
@@ -1320,7 +1320,7 @@ CLAIMS = (
 
 
 def verdict_of(interval, published):
-    """What an interval of a difference says to a claim of which the slides have this one."""
+    """What the interval of a difference says about a claim, given the slides' difference."""
     if not interval.excludes_zero:
         return "open"
     return "borne out" if interval.mean * published > 0 else "contradicted"
@@ -1369,8 +1369,8 @@ plots.show(figure, alt=words)
 # {{figure claims}} A dot with its interval is ours, a cross the slides'. Where the interval reaches over the line, the three seeds decide nothing: that is so for most claims, and it is a result too. On the real clips no claim is borne out.
 #
 # * **Padding costs:** on the generated clips, in both families (AlexNet {{evidence padding-alexnet above}}, ResNet {{evidence padding-resnet above}}). On the real ones it is open for AlexNet {{evidence padding-alexnet-real open}}, and the padded ResNet twin is even ahead of the unpadded {{evidence padding-resnet-real below}}. One candidate for the difference: generated targets make long moves more often (see above), and that is where a centre bias costs; the same clips with slower targets would decide it.
-# * **A field as large as the exemplar costs:** the means agree with the slides everywhere, and one interval of four does not include zero, ResNet's on the generated clips {{evidence whole-resnet-made above}}; on the real clips it is open (AlexNet {{evidence whole-alexnet open}}, ResNet {{evidence whole-resnet open}}). Two seeds more would probably settle it.
-# * **A field that is too small costs:** contradicted. On the real clips the smallest field is ahead of the base, in AlexNet {{evidence small-alexnet above}} and in ResNet {{evidence small-resnet above}}.
+# * **A field as large as the exemplar costs:** the means agree with the slides everywhere, and one interval of four does not include zero, ResNet's on the generated clips {{evidence whole-resnet-made above}}; on the real clips it is open (AlexNet {{evidence whole-alexnet open}}, ResNet {{evidence whole-resnet open}}). More seeds could settle it.
+# * **A field that is too small costs:** contradicted on the real sequences, where the smallest field is ahead of the base, in AlexNet {{evidence small-alexnet above}} and in ResNet {{evidence small-resnet above}}.
 # * **Stride 16 costs:** open throughout (on the real clips AlexNet {{evidence stride16-alexnet open}}, ResNet {{evidence stride16-resnet open}}), and every mean has the other sign. A twin of stride 16 also has fewer weights.
 # * **Stride 4 against 8:** open throughout (AlexNet, real clips {{evidence stride4-alexnet open}}); the slides' own difference is .01.
 #
@@ -1402,7 +1402,7 @@ show_table(rows, "Slides: OTB-2015 under SiamFC, trained on VID")
 # %% [markdown]
 # (± is the standard deviation over seeds; a single run has none. Speed was measured on one thread of the machine named above, with other work running.) With these pairs and these few steps, three seeds do not tell CIResNet-22 from AlexNet on the real targets {{evidence cir-pairs open}}. Note the column of weights: a bottleneck with 1 × 1 convolutions has few of them in many layers, AlexNet has many in few.
 #
-# How much of a speed is the program's? The same networks, tracking on one thread: *plain*, with batch norms as layers, in PyTorch's own layout, with every padded cell computed and then cropped; and as the course runs them, in single precision (fp32) and in bfloat16 (bf16).
+# How much of a tracker's speed is due to its implementation? Here are the same networks, tracking on one thread: *plain*, with batch norms as layers, in PyTorch's own layout, with every padded cell computed and then cropped; and as the course runs them, in single precision (fp32) and in bfloat16 (bf16).
 
 # %%
 rows = {}
@@ -1416,11 +1416,11 @@ for file, tracker in (("siamdw", "SiamFC"), ("siamrpnpp", "SiamRPN++"), ("siamrp
 show_table(rows, "Frames per second, and times the plain speed", formats=".1f", first="network")
 
 # %% [markdown]
-# In this table bf16 is slower than fp32 in all four rows of Intel's processor, in one of them barely, and faster in both of AMD's: that Intel processor has instructions for bfloat16, but they do no more products in a cycle (so the course takes bf16 only where it pays, lesson 05). That is why twice the plain speed, which SiamRPN reaches on AMD's, is reached in no row on Intel's: there all the gain has to come from the folded norms, the layout and the cells left out.
+# In this table bf16 is slower than fp32 in all four rows of Intel's processor, in one of them barely, and faster in both of AMD's: that Intel processor has instructions for bfloat16, but they do no more multiplications per cycle (so the course takes bf16 only where it pays, lesson 05). That is why twice the plain speed, which SiamRPN reaches on the AMD processor, is reached in no row on the Intel one: there all the gain has to come from the folded norms, the layout and the cells left out.
 #
 # ### Trained longer, or begun elsewhere
 #
-# Three networks under SiamFC come with the course. AlexNet and CIResNet-22 began with random weights; EfficientNet-Lite0 began as ImageNet left it, and only its last stage was trained (for lesson 09). Their cards say for how many pairs; the figure says what came of it, clip by clip. **Predict:** AlexNet saw 188,000 pairs, CIResNet-22 136,000, and Lite0 9,600. Which is ahead?
+# Three networks under SiamFC come with the course. AlexNet and CIResNet-22 began with random weights; EfficientNet-Lite0 began as ImageNet left it, and only its last stage was trained (for lesson 09). Their cards say how many pairs each of them saw; the figure shows the outcome, sequence by sequence. **Predict:** AlexNet saw 188,000 pairs, CIResNet-22 136,000, and Lite0 9,600. Which is ahead?
 
 # %%
 from course_lib.models.weights import find_weights, read_card
@@ -1482,7 +1482,7 @@ plots.show(figure, alt=words)
 print(said.replace("; ", "\n"))
 
 # %% [markdown]
-# {{figure real}} One column for each real target, sorted by AlexNet's AUC; mind the table's columns of pairs and of the start before you praise or blame a backbone.
+# {{figure real}} One column for each real target, sorted by AlexNet's AUC; look at the table's columns *pairs* and *start* before you praise or blame a backbone.
 #
 # <details><summary>What came of it</summary>
 #
@@ -1547,7 +1547,7 @@ print(f"ours: {', '.join(said)}")
 # ## What the figures say
 #
 # * **The padded twin's tracker stays behind** ({{see behind}}): on the generated clips AlexNet's boxes (one training) stay behind by {{evidence behind above}} px more than the unpadded twin's.
-# * **That it learns to answer "at the centre" is not shown** ({{see lag}}, {{see cure}}): on the frozen, padded Lite0, the training with targets moved by ±64 px lags {{evidence lite0-lag above}} px less than the one without, and the shift is worth {{evidence lite0-real open}} in AUC; in the padded twin both are open, {{evidence twin-lag open}} px and {{evidence twin-real open}}. Longer training is the next thing to try.
+# * **That it learns to answer "at the centre" is not shown** ({{see lag}}, {{see cure}}): on the frozen, padded Lite0, the heads trained with targets moved by ±64 px lag {{evidence lite0-lag above}} px less than those trained without, and the shift is worth {{evidence lite0-real open}} in AUC; in the padded twin both are open, {{evidence twin-lag open}} px and {{evidence twin-real open}}. Longer training is the next thing to try.
 # * **What padding costs depends on how the targets move** ({{see claims}}): without it AlexNet's twin gains {{evidence padding-alexnet above}} on the generated clips; on the real ones nothing is decided {{evidence padding-alexnet-real open}}.
 # * **A large field puts the peak further away; overlap alone is not shown to** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
 # * **Most of the published analysis can be neither confirmed nor refuted with three small seeds** ({{see claims}}), such as what stride 16 costs {{evidence stride16-alexnet open}}. What would decide it: the start from ImageNet that the authors had, or many more seeds.

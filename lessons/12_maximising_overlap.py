@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | pool the features inside a box with a gradient in the box; train a judge that predicts how good a box is; and let boxes climb to where they fit |
+# | **You will be able to** | pool the features inside a box with a gradient with respect to the box; train a judge that predicts how good a box is; and let boxes climb to where they fit |
 # | **You need** | lessons 04 to 06; lesson 08 for boxes by regression, lesson 11 for ROI-Align |
 # | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -124,13 +124,13 @@ words = f"A search image with the target's box and a dropped one of IoU {float(i
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure surface}} Left: the target's box, solid, and the dropped one, dashed. In the centre, the IoU of the dropped box at every place; on the right, that of every width and height at the place where it is. The crosses are the dropped box itself; white lines are lines of equal IoU, a tenth apart.
+# {{figure surface}} Left: the target's box, solid, and the dropped one, dashed. In the centre, the IoU of the dropped box at every place; on the right, that of boxes of every width and height at its place. The crosses are the dropped box itself; white lines are lines of equal IoU, 0.1 apart.
 #
 # **Predict:** a walker is set down on the surface in the centre and always goes straight uphill. From where does he reach the top? And does the top on the right stand where width and height are the true ones?
 #
 # <details><summary>What came of it</summary>
 #
-# From wherever the boxes overlap there is a way up, and no false summit on it. Beyond that everything is 0 and level: he does not know where to go. The top itself is not a point, either: the dropped box is wider than the target and not as high, so it can slide a little to each side, up and down, and its IoU does not change. And on the right the best box *at a wrong place* is not one of the true size. So place and size have to be mended together.
+# From wherever the boxes overlap there is a way up, and no false summit on it. Beyond that everything is 0 and level: he does not know where to go. The top itself is not a point, either: the dropped box is wider than the target and not as high, so it can slide a little to either side, or up and down, without any change of its IoU. And on the right the best box *at a wrong place* is not one of the true size. So place and size have to be corrected together.
 # </details>
 #
 # ## Somebody who knows a good box
@@ -146,9 +146,9 @@ plots.show(figure, alt=words)
 #
 # $$b \;\leftarrow\; b + \ell \cdot \frac{\partial\,\text{value}}{\partial b} \cdot (w, h, w, h), \qquad b = (x, y, w, h).$$
 #
-# Why the factors? One pixel matters less to a large box: its gradient falls as $1/w$. With them a step has as many pixels in a large box as in a small one.
+# Why the factors? One pixel matters less to a large box: its gradient falls as $1/w$. With the factors a step moves a large box by as many pixels as a small one.
 #
-# Write `climb_step` for P boxes at once. A value belongs to its box alone, so the gradient of the *sum* has each box's own. Keep widths and heights at 1 pixel or more, and return the values too: those *before* the step, which came with the gradient and cost nothing.
+# Write `climb_step` for P boxes at once. Each value depends on its own box alone, so the gradient of the *sum* contains the gradient of each. Keep widths and heights at 1 pixel or more, and return the values too: those *before* the step, which came with the gradient and cost nothing.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -184,7 +184,7 @@ def climb_step(judge, boxes, length):
 
 
 # %% [markdown]
-# Now climb the true IoU: a dozen boxes dropped around the target, the last of them beside it. **Predict:** with which length of the step are the boxes best after thirty steps: with the longest?
+# Now climb the true IoU: a dozen boxes dropped around the target, the last of them beside it. **Predict:** with which step length do the boxes fit best after thirty steps? With the longest?
 
 
 # %%
@@ -223,7 +223,7 @@ plots.show(figure, alt=words)
 print(f"after 5 and 30 steps: {ends}")
 
 # %% [markdown]
-# {{figure oracle}} Left: white dots are the centres of the boxes dropped, white lines their ways, dashed boxes where they are after thirty steps; the one on the right, which touched nothing, is where it was. Right: the mean IoU of the other eleven after each step.
+# {{figure oracle}} Left: white dots are the centres of the boxes dropped, white lines their paths, and the dashed boxes show where they end after thirty steps; the one on the right, which touched nothing, is where it started. Right: the mean IoU of the other eleven after each step.
 #
 # <details><summary>What came of it</summary>
 #
@@ -317,13 +317,13 @@ plots.show(*compared_climbs(mended_climb, "mended"))
 # %% [markdown]
 # {{figure mended}} The same boxes with the mended climb: one line lies on the other. A sum of old gradients is not nonsense, by the way: with a factor below 1 on the old ones it is *momentum*, which training uses on purpose. A climb of five steps on a hill of a few pixels has no time for it.
 #
-# So a judge is all one needs. But who tells the true IoU while tracking? From here on it is *predicted*, from what a network sees inside the box.
+# So a judge is all one needs. But who knows the true IoU while tracking? From here on it is *predicted*, from what a network sees inside the box.
 #
 # ## Features inside a box, with a gradient
 #
-# What is inside a box? Lesson 11 cut templates out of a feature map with ROI-Align: a few points in each part of the box, read between the cells. Nothing jumps when the box moves. But PyTorch's own returns no gradient with respect to the box, only to the features; and points see nothing of what is between them.
+# What is inside a box? Lesson 11 cut templates out of a feature map with ROI-Align: a few points in each part of the box, read between the cells. Nothing jumps when the box moves. But torchvision's version returns no gradient with respect to the box, only with respect to the features; and points see nothing of what lies between them.
 #
-# PrPool (*precise* ROI pooling) takes the mean over each part instead, by an exact integral. A map with values at its cells becomes a surface when each value carries a tent; along one axis the tent is a *hat*, $\max(0, 1 - |t|)$. The integral of a sum of hats is a sum of integrals of hats. So one function does it all:
+# PrPool (*precise* ROI pooling) takes the mean over each part instead, by an exact integral. A map with values at its cells becomes a surface when each value is spread over its neighbourhood as a *tent* (bilinear interpolation); along one axis the tent is a *hat*, $\max(0, 1 - |t|)$. The integral of a sum of hats is a sum of integrals of hats. So one function does it all:
 #
 # $$T(t) = \int_{-\infty}^{t} \max(0, 1 - |u|)\,du.$$
 #
@@ -363,7 +363,7 @@ def hat_integral(t):
 # ### Exercise 12.4 · The weights of the cells
 # {{exercise}}
 #
-# Along one axis the box is an interval from `start` to `start + length`, divided into bins of equal length by edges $e_0, e_1, \dots$ Cell $i$ has its hat at $i$ (here the centre of the first cell is at 0), so its part in the *mean* over bin $k$ is
+# Along one axis the box is an interval from `start` to `start + length`, divided into bins of equal length by edges $e_0, e_1, \dots$ Cell $i$ has its hat at $i$ (here the centre of the first cell is at 0), so its weight in the *mean* over bin $k$ is
 #
 # $$W_{k,i} = \frac{T(e_{k+1} - i) - T(e_k - i)}{e_{k+1} - e_k}.$$
 #
@@ -424,7 +424,7 @@ words = f"The hat and its integral; nine values with their hats, the line that i
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure hats}} Left: the hat and your $T$. In the centre: nine cells, each with its hat (grey), the line they add up to (blue), an interval of three bins and the mean over each (red). Right: your weights, a row for each bin; cells that a bin does not touch count nothing, and where a bin ends, cells count in part.
+# {{figure hats}} Left: the hat and your $T$. In the centre: nine cells, each with its hat (grey), the line they add up to (blue), an interval of three bins and the mean over each (red). Right: your weights, a row for each bin; cells that a bin does not touch do not count, and where a bin ends, cells count in part.
 #
 # ### Exercise 12.5 · A box
 # {{exercise}}
@@ -433,7 +433,7 @@ plots.show(figure, alt=words)
 #
 # $$\text{pooled} = W_y \; F \; W_x^{\mathsf T}.$$
 #
-# Write `pool` with your `hat_weights`. The box stands in both matrices, so the gradient comes by itself.
+# Write `pool` with your `hat_weights`. Both matrices are computed from the box, so autograd supplies the gradient.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -466,7 +466,7 @@ def pool(features, box, bins):
 
 
 # %% [markdown]
-# What this is good for shows when a box slides over a map. Here is one channel of a real map, a box of 2.6 cells that slides across it by a cell and a half, and its mean in three ways: the box rounded to whole cells, ROI-Align with one point, your PrPool.
+# What this is good for can be seen when a box slides over a map. Here is one channel of a real map, a box of 2.6 cells that slides across it by a cell and a half, and its mean in three ways: the box rounded to whole cells, ROI-Align with one point, your PrPool.
 
 # %%
 maps = runtime.maps(image[None])
@@ -516,25 +516,25 @@ aligned_mean.sum().backward()
 print("ROI-Align's gradient with respect to the box:", place.grad)
 
 # %% [markdown]
-# {{figure slide}} Left: the mean in a box that slides. Rounded, it jumps and stands still between the jumps. ROI-Align's line has no jumps, but its single point says something else than the mean. Right: the gradient of your PrPool and what one measures by comparing neighbouring places. The line printed under the figure: of ROI-Align's box PyTorch knows nothing.
+# {{figure slide}} Left: the mean in a box that slides. With the box rounded, it jumps and stands still between the jumps. ROI-Align's line has no jumps, but the value at its single point is not the mean. Right: the gradient of your PrPool and what one measures by comparing neighbouring places. The line printed under the figure: torchvision's ROI-Align has no gradient with respect to its box.
 #
 # **A good place to stop.** A box can climb a judgement, and there is a pooling to climb through. Next comes the judge.
 #
 # ## The judge
 # {{part}}
 #
-# Run the cells above; your answers are saved in them. To predict the IoU of a box and climb the prediction is an idea from detection, Jiang et al.'s IoU-Net; what ATOM adds is that the judge is told of which target. This is its IoU predictor:
+# Run the cells above; your answers are saved in them. To predict the IoU of a box and climb the prediction is an idea from detection, Jiang et al.'s IoU-Net; what ATOM adds is that the judge is told which target is meant. This is its IoU predictor:
 
 # %%
 plots.show(*atom_diagram(runtime.network))
 
 # %% [markdown]
-# {{figure diagram}} Above, what is done once, in the first frame: the target's box is pooled from two maps, and what was seen becomes two vectors. Below, what is done in every frame: features of the search image are multiplied with these vectors, channel by channel, and then each box is pooled and judged. The fine map knows where edges are, the coarse one what they belong to. The numbers are those of the course's network; the paper's is 256 wide, on ResNet-18.
+# {{figure diagram}} Above, what is done once, in the first frame: the target's box is pooled from two maps, and the result becomes two vectors. Below, what is done in every frame: features of the search image are multiplied with these vectors, channel by channel, and then each box is pooled and judged. The fine map knows where edges are, the coarse one what they belong to. The numbers are those of the course's network; the paper's is 256 wide, on ResNet-18.
 #
 # ### Exercise 12.6 · What this target is made of
 # {{exercise}}
 #
-# Whether a box is good depends on whose box it is. That is what the vectors are for: the *modulation*. Each of their numbers, none below 0, belongs to one channel and says how much of it to let through for this target.
+# Whether a box is good depends on whose box it is. That is what the vectors are for: multiplying features with them is called *modulation*. Each number in a vector, none below 0, belongs to one channel and says how much of that channel to let through for this target.
 #
 # Write `describe`: the features, modulated and pooled, of P boxes. The numbers of each box stand in one row.
 #
@@ -610,7 +610,7 @@ print("yours and the library's differ by at most", f"{float((mine - library).abs
 print("predicted IoU of the true box and of the dropped one:", (mine[:2] + 1) / 2)
 
 # %% [markdown]
-# ATOM modulates *before* pooling. Does it have to be there? **Predict:** at which of these places could the vector stand just as well: behind the pooling; in the weights of the dense layer; on what comes out of the dense layer; before the last convolution?
+# ATOM modulates *before* pooling. Does it have to be done there? **Predict:** at which of these places could the vector stand just as well: after the pooling; in the weights of the dense layer; on the output of the dense layer; before the last convolution?
 
 # %%
 with torch.no_grad():
@@ -623,9 +623,9 @@ with torch.no_grad():
     early, late = predictor.test_fine
     convolved = late(early(maps[0]) * v[:, None, None])[0]  # (C, 36, 36)
     elsewhere = {
-        "behind the pooling": predictor.dense_fine(pooled * v.repeat_interleave(25)),
+        "after the pooling": predictor.dense_fine(pooled * v.repeat_interleave(25)),
         "in the weights of the dense layer": weighted(pooled),
-        "on what comes out of the dense layer": predictor.dense_fine(pooled) * v,
+        "on the output of the dense layer": predictor.dense_fine(pooled) * v,
         "before the last convolution": predictor.dense_fine(
             describe(convolved, ones, cells, 5)
         ),
@@ -636,24 +636,24 @@ rows = {
 }
 show_table(
     rows,
-    "The vector elsewhere: how far off what the dense layer says",
+    "The vector elsewhere: by how much the dense layer's output differs",
     first="the vector stands",
 )
 
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# PrPool is linear and keeps the channels apart, so a factor on a channel may stand before it or behind it; `describe` was right either way. It may even be multiplied into the head's weights: the reference branch *writes the weights of a linear layer*, channel by channel, which is another way to say what modulation is. Where channels have been mixed, or will be, by a dense layer or a convolution with a ReLU behind it, the exchange ends: after that a factor on a channel is a factor on something else.
+# PrPool is linear and keeps the channels apart, so a factor on a channel may stand before it or behind it; `describe` was right either way. It may even be multiplied into the head's weights: the reference branch *writes the weights of a linear layer*, channel by channel, which is another way to say what modulation is. Where a dense layer has already mixed the channels, or a convolution followed by a ReLU has yet to mix them, the exchange ends: there a factor on a channel is a factor on something else.
 # </details>
 #
 # ## What the judge learns from
 #
-# To judge boxes it must have seen boxes, and know their IoU. In training that is easy: take the true box and add noise. But how much? A box climbs from far away as well as over its last pixel. With large noise only, the judge knows nothing of the last pixel; with small noise only, it has never seen a bad box.
+# To judge boxes, the judge must have seen boxes, and been told their IoU. In training that is easy: take the true box and add noise. But how much? A box climbs from far away as well as over its last pixel. With large noise only, the judge knows nothing of the last pixel; with small noise only, it has never seen a bad box.
 #
 # ### Exercise 12.7 · Boxes of known worth
 # {{exercise}}
 #
-# Choose one of the deviations given at random, for this box; all are equally likely. Centre x and y, width and height all get normal noise with this deviation times $\sqrt{w h}$. A box whose IoU with the target is at most 0.1 has nothing to teach about where to go: draw it again, with 0.9 times the deviation of the try before, as often as it takes.
+# For this box, choose one of the given deviations at random, all with equal probability. Centre x and y, width and height all get normal noise with this deviation times $\sqrt{w h}$. A box whose IoU with the target is at most 0.1 has nothing to teach about where to go: draw it again, with 0.9 times the deviation of the try before, as often as it takes.
 #
 # Write `draw_box`. Use `to_centre`, `from_centre` and `iou`, and draw from the generator given.
 #
@@ -721,7 +721,7 @@ plots.show(figure, alt=words)
 # ### Exercise 12.8 · The loss
 # {{exercise}}
 #
-# The network says $2\cdot\text{IoU} - 1$, so that a box without overlap and a perfect one lie at equal distances from 0, around which a new network begins. Write its loss: the mean of the squared errors, over all boxes of all pairs.
+# The network says $2\cdot\text{IoU} - 1$, so that a box without overlap and a perfect one lie at equal distances from 0, near which an untrained network's answers lie. Write its loss: the mean of the squared errors, over all boxes of all pairs.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -753,7 +753,7 @@ def overlap_loss(predicted, boxes, truth):
 
 
 # %% [markdown]
-# With this loss the course's judge was trained, on real videos, photographs and generated pairs; its card, `weights/atom-lite0.json`, says how. What has it learned? Ask it about your boxes, on clips it has not seen, in search images that are off the target and cut at the wrong size, as a tracker's are.
+# With this loss the course's judge was trained, on real videos, photographs and generated pairs; its card, `weights/atom-lite0.json`, says how. What has it learned? Ask it about your boxes, on sequences it has not seen, in search images that are off the target and cut at the wrong size, as a tracker's are.
 
 
 # %%
@@ -809,7 +809,7 @@ print(f"your loss {own.mean():.3f}; of a judge who always says the mean IoU: {sa
 print(f"with another target's vectors {foreign.mean():.3f}: {Interval.of(foreign - own)}")
 
 # %% [markdown]
-# {{figure judged}} Each dot is a box: its true IoU, and what the judge said, on the line if it was right. The lines printed under it give the loss of this judge by your function; that of one who always says the same, as if he had not looked; and that of the same judge, on the same boxes, with the vectors of another target, with the interval of the difference over the sequences: so much is what the vectors know. (These are boxes around a single object; a judge of edges could do without them.)
+# {{figure judged}} Each dot is a box: its true IoU, and what the judge said; on the line the judge was right. The lines printed below give the loss of this judge by your function; that of a judge that always says the mean IoU, without looking; and that of this judge, on the same boxes, with the vectors of another target, with the interval of the difference over the sequences: that difference is what the vectors contribute. (These are boxes around a single object; a judge that only looked for edges could do without the vectors.)
 #
 # ## Climbing what is predicted
 #
@@ -843,11 +843,11 @@ plots.show(figure, alt=words)
 print("true IoU at first and after every fifth step:", climbed_to)
 
 # %% [markdown]
-# {{figure surfaces}} Above: the dropped box, and the surfaces of its true IoU. Below: the surfaces that the judge sees from the same place, with the way of the box, a dot for each step, and where it leads; dotted, the box after every fifth step. All have the same colours. (Each surface is cut through the place where the box was dropped; on its way it leaves that plane.)
+# {{figure surfaces}} Above: the dropped box, and the surfaces of its true IoU. Below: the surfaces that the judge predicts there, with the path of the box, a dot for each step, and where it leads; dotted, the box after every fifth step. All surfaces share one colour scale. (Each surface is a section, with the other two numbers of the dropped box held fixed; a climbing box leaves that plane.)
 #
 # <details><summary>What came of it</summary>
 #
-# Around the target there is a hill where the truth has one. Its edges are gone, it is rounded: so steps become shorter towards a top, and a climb ends on it instead of hopping across: on the right one, or on a smaller hill on the way. Far away it is another matter. A box with an IoU below 0.1 was never shown to this judge; what it says there can be anything, and is neither level nor always low. That is why ATOM does not start just anywhere, but at the place that its classifier found, with the last size.
+# Around the target there is a hill where the truth has one. It is rounded, without edges: so steps become shorter towards a top, and a climb ends there instead of hopping across it, be it the right top or that of a smaller hill on the way. Far away it is another matter. A box with an IoU below 0.1 was never shown to this judge; what it says there can be anything, and is neither level nor always low. That is why ATOM does not start just anywhere, but at the place that its classifier found, with the last size.
 # </details>
 
 # %%
@@ -857,7 +857,7 @@ BoxClimber(among.frames[20], among.boxes[20], first=(among.frames[0], among.boxe
 # %% [markdown]
 # Drop the box anywhere: drag it, or use the arrow keys (with Shift they resize it). Enter takes one step, End climbs as long as anything is gained, Home goes back. The four maps show the predicted and the true IoU of your box: above if it stood elsewhere, below if it had another size. The green cross is the target, the white ring is where you dropped the box.
 #
-# **Find out by playing:** from how far away does the box still find home? Move it sideways, a little further each time, and climb; first on the true IoU, then on the predicted one. What ends the climb in each case? At last drop it on one of the look-alikes.
+# **Find out by playing:** from how far away does the box still find home? Move it sideways, a little further each time, and climb; first on the true IoU, then on the predicted one. What ends the climb in each case? Finally, drop it on one of the look-alikes.
 #
 # <details><summary>What to see</summary>
 #
@@ -868,7 +868,7 @@ BoxClimber(among.frames[20], among.boxes[20], first=(among.frames[0], among.boxe
 # ### Exercise 12.9 · Which box?
 # {{exercise}}
 #
-# A single climb may end on a false summit. So ATOM starts ten: the first guess, and nine random boxes around it. Which one to take? The mean of the best three, which hangs less on one lucky error than the best alone. "Best" by the judgement *before* the last step, because that is the last one there is: another would cost one more pass of the network for little. And a box with a side more than six times the other is nobody's: on such boxes the judge has not learned, so his word does not count, however high.
+# A single climb may end on a false summit. So ATOM starts ten: the first guess, and nine random boxes around it. Which one to take? The mean of the best three, which depends less on one lucky error than the best alone. "Best" is meant by the judgement *before* the last step, because that is the last one there is: another would cost one more pass of the network for little. And a box with one side more than six times the other is left out: the judge has not learned from such boxes, so its word does not count, however high.
 #
 # Write `best_box`. If no box is left, return `None`: the tracker then keeps its size.
 #
@@ -906,7 +906,7 @@ def best_box(boxes, values, best):
 
 
 # %% [markdown]
-# Now all of it, on every search image of {{see judged}}. The first guess is what a tracker has before it refines anything: a place that is up to 15 % of the target off in x and in y, and a width and a height that are wrong by a factor of up to 1.35. **Predict:** how much does the first step bring, and how much the tenth?
+# Now all of it, on every search image of {{see judged}}. The first guess is what a tracker has before it refines anything: a place that is off by up to 15 % of the target's size in x and in y, and a width and a height that are wrong by a factor of up to 1.35. **Predict:** how much does the first step bring, and how much the tenth?
 
 
 # %%
@@ -955,7 +955,7 @@ print(f"gain of five steps, sequence by sequence: {gain}")
 #
 # <details><summary>What came of it</summary>
 #
-# The first steps bring most of it, the later ones little: the boxes have nearly arrived, at the *judge's* top. That it is not the truth's shows in where the line ends: below 1. More steps cannot mend a judgement; a judge who errs less can ({{see judged}}).
+# The first steps bring most of it, the later ones little: the boxes have nearly arrived, at the *judge's* top. That it is not the truth's shows in where the line ends: below 1. More steps cannot correct a judgement; that takes a judge that errs less ({{see judged}}).
 # </details>
 #
 # ### How large is it?
@@ -1031,12 +1031,12 @@ print("; ".join(told))
 #
 # <details><summary>What came of it</summary>
 #
-# For pieces. The judge has learned where things end, which holds for every thing. A piece ends nowhere, and then its box stays nearly as large as it was told. What the vectors bring from the first frame has not made up for it. And where a look has its own small error $b$, the loop multiplies it by $1/(1-g)$.
+# For pieces. The judge has learned where things end, and that serves for any object. A piece has no edge of its own, so its box stays nearly as large as the judge was told. What the vectors bring from the first frame does not make up for this. And where a look has its own small error $b$, the loop multiplies it by $1/(1-g)$.
 # </details>
 #
 # ## With and without
 #
-# What is this worth to a whole tracker? The real sequences of OTB and VOT-2014, one pass: ATOM as it is, and ATOM that finds its size by trying five scales instead, with the same classifier. Beside them SiamFC, which tries scales; SiamRPN++ on the same backbone, which regresses boxes; and, as "dimp", the same refinement with the classifier that ends lesson 13. A success curve at the usual IoU of .5 says little about this: a tracker that merely stays on the target has that. So look at .5 to .9. **Predict:** at which IoU does refinement matter most?
+# What is this worth to a whole tracker? The real sequences of OTB and VOT-2014, one pass: ATOM as it is, and ATOM that finds its size by trying five scales instead, with the same classifier. Beside them SiamFC, which tries scales; SiamRPN++ on the same backbone, which regresses boxes; and, as "dimp", the same refinement with the classifier that ends lesson 13. The success at the usual IoU of .5 says little about this: a tracker that merely stays on the target reaches that IoU. So look at .5 to .9. **Predict:** at which IoU does refinement matter most?
 
 # %%
 kept = read_measured(RESULTS / "atom_real_sequences.json")
@@ -1078,7 +1078,7 @@ print(measured_words(kept))
 #
 # ### Where it is won, and where it is lost
 #
-# Why could that be? The test of {{see pieces}}, on the real sequences and on whole trackers: each is put on the target and told a wrong size, and after one look asked what it believes. **Predict:** if the loop is to blame, how does what refinement wins in a sequence depend on its $g$ there?
+# Why could that be? The test of {{see pieces}}, on the real sequences and on whole trackers: each is put on the target, told a wrong size, and asked after one look what size it believes. **Predict:** if the loop is to blame, how does what refinement wins in a sequence depend on its $g$ there?
 
 # %%
 sizes = read_measured(RESULTS / "atom_size.json")
@@ -1112,13 +1112,13 @@ print("median g:", listing)
 print(measured_words(sizes))
 
 # %% [markdown]
-# {{figure settled}} Left, how much of a wrong size is left after one look, in each real sequence; the scales move by a few per cent at most, so nearly all of it. Right, what refinement wins in each sequence, over its $g$.
+# {{figure settled}} Left, how much of a wrong size is left after one look, in each real sequence; the scales change the size by a few per cent at most, so nearly all of it is left. Right, what refinement wins in each sequence, over its $g$.
 #
 # <details><summary>What came of it</summary>
 #
-# The sequences in which refinement wins most, the car and the polar bear, have a low $g$; those in which it loses most have one nearer to 1, and their targets are parts of things: a face, a hand, a dog without its head, the head of a football player, a rider without his motorcycle. That is what a loop would do. In every frame the box is judged anew, and each judgement is some per cent off. With a low $g$ the next frame takes that back. Near 1 hardly anything does, and the errors add up: independent errors of $s$ in each frame make $s / \sqrt{1 - g^2}$ in the long run, and those that always point to the same side make $b / (1 - g)$. Then the search image is cut for the wrong size, too. Ten steps in place of five lower $g$ a little: that the climb is short is not all of it, the judge itself is nearly content with a wrong size.
+# The sequences in which refinement wins most, the car and the polar bear, have a low $g$; those in which it loses most have one nearer to 1, and their targets are parts of things: a face, a hand, a dog without its head, the head of a football player, a rider without his motorcycle. That is what a loop would do. In every frame the box is judged anew, and each judgement is a few per cent off. With a low $g$ the next frame corrects that. With $g$ near 1 hardly anything does, and the errors add up: independent errors of $s$ in each frame grow to $s / \sqrt{1 - g^2}$ in the long run, and errors of $b$ that always point the same way to $b / (1 - g)$. Then the search image is cut for the wrong size, too. Ten steps in place of five lower $g$ a little: the short climb is not the whole cause, the judge itself is nearly content with a wrong size.
 #
-# And the scales? In one look they take back less. But a tracker that can move its size by a few per cent only cannot put in a larger error than that; and it can move again in the next frame.
+# And the scales? In one look they correct less. But a tracker that can change its size by only a few per cent cannot add a larger error than that either; and it can change it again in the next frame.
 #
 # What would cure it is not shown here. The published network was trained on LaSOT, TrackingNet and COCO; this one on 20 videos and 926 photographs, with pieces in four pairs of ten. Whether that is the difference, `recipes/train_atom_gpu.yaml` could tell, for whoever has a GPU and the data; this figure is the test.
 # </details>
@@ -1131,7 +1131,7 @@ print(measured_words(sizes))
 #
 # ## An open task
 #
-# Five steps of length 1 are ATOM's, chosen for its network. Are they right for this one? Choose the length, the number of steps, or the number of boxes. The rule: choose on generated clips that belong to no benchmark; then compare *once* on others, over all of them, with an interval.
+# Five steps of length 1 are ATOM's, chosen for its network. Are they right for this one? Choose the length, the number of steps, or the number of boxes. The rule: choose on generated sequences that belong to no benchmark; then compare *once* on others, over all of them, with an interval.
 
 # %%
 trials = [
@@ -1146,10 +1146,13 @@ for length in (1.0, 0.5):
         for one in trials
     ]
     print(f"length {length}: mean IoU {np.mean(covered_by[length]):.3f}")
-print("difference, clip by clip:", Interval.of(np.subtract(covered_by[0.5], covered_by[1.0])))
+print(
+    "difference, sequence by sequence:",
+    Interval.of(np.subtract(covered_by[0.5], covered_by[1.0])),
+)
 
 # %% [markdown]
-# **Stretch goal.** The judge gives every box a number, and the tracker throws it away. Use it: keep the last size where the box that was taken is given a lower number than the one before, or move only part of the way when the judge is unsure. Show on generated clips of other seeds, over all of them and with an interval, what it is worth; and say on which clips it does harm.
+# **Stretch goal.** The judge gives every box a number, and the tracker throws it away. Use it: keep the last size where the box that was taken is given a lower number than the one before, or move only part of the way when the judge is unsure. Show on generated sequences of other seeds, over all of them and with an interval, what it is worth; and say on which of them it does harm.
 #
 # ## Where you stand
 
@@ -1162,13 +1165,13 @@ progress()
 # 1. ROI-Align does not jump either when the box moves. Why can a box not climb through PyTorch's?
 # <details><summary>Answer</summary>
 #
-# Its formula has a gradient in the box; the code computes only that in the features. Most detectors do not need the other: they do not move a box to please their own head.
+# Its formula has a gradient with respect to the box; the code computes only the one with respect to the features. Most detectors do not need the other: they do not move a box to please their own head.
 # </details>
 #
 # 2. Suppose that a tracker's first guess always has an IoU above .5. Why is the judge shown boxes of .3 nevertheless?
 # <details><summary>Answer</summary>
 #
-# A climb goes through what lies on the way, and random boxes start further out. A judge who never saw a bad box could call it anything, also excellent.
+# A climb goes through what lies on the way, and random boxes start further out. A judge who never saw a bad box could call it anything, even excellent.
 # </details>
 #
 # 3. The reference branch is run once, in the first frame. From lesson 02: what would speak for renewing its vectors, and what against it?
@@ -1186,7 +1189,7 @@ progress()
 # ## Classic mistakes
 #
 # * **Taking the best-judged box instead of a mean.** Among many boxes the one with the highest prediction is the one whose error was the luckiest.
-# * **Steps without the factors.** The gradient falls with the sides of the box: alone, no length suits both: one that is right for a small box hardly moves a large one, and one that is right for a large box throws a small one too far. With $(w, h, w, h)$ both move as many pixels.
+# * **Steps without the factors.** The gradient falls with the sides of the box: without the factors no single length suits both small and large boxes: one that is right for a small box hardly moves a large one, and one that is right for a large box throws a small one too far. With $(w, h, w, h)$ both move as many pixels.
 # * **Gradients from one step in the next.** `backward` adds to what is there, and each step goes along the sum of all before it.
 # * **Comparing at an IoU of .5.** There a box that fits and one that merely covers count the same.
 #

@@ -55,7 +55,7 @@ siamfc = load_network("siamfc")
 #
 # {{part}}
 #
-# A predicted IoU says how good a box is, once it lies near the target. It does not say *which* of several things is the target: among look-alikes each of them has a box that fits well. So ATOM asks a second question, and learns the answer while it tracks. Here is one moment, asked in three ways.
+# A predicted IoU says how good a box is, once it lies near the target. It does not say *which* of several things is the target: among look-alikes each of them has a box that fits well. So ATOM asks a second question, and learns the answer while it tracks. Here is one moment, with the question asked in three ways.
 
 
 # %%
@@ -188,17 +188,17 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure look}} The moment in which a look-alike comes nearest to the target (+; look-alikes ×) without covering it, and each map's peak (dot). The titles are about all moments: how many peaks are on the target, and how high the highest look-alike stands, as a percentage of the target's height above the map's median. SiamFC and the template compare with what the first frame shows at the target, and nobody has told them what is something else. The classifier on the right has the features of the panel before it, and has also been told what is *not* the target.
+# {{figure look}} The moment in which a look-alike comes nearest to the target (+; look-alikes ×) without covering it, and each map's peak (dot). The titles are about all moments: how many peaks are on the target, and how high the highest look-alike stands, as a percentage of the target's height above the map's median. SiamFC and the template compare with what the first frame shows at the target; they have not been told what is *not* the target. The classifier on the right has the same features as the panel before it, and has been told that too.
 #
 # ## The same loss since lesson 02
 #
-# A filter that is learned online, from the target *and* its surroundings, with a Gaussian as the answer: that is MOSSE. Its loss stands above, ATOM's below:
+# A filter that is learned online, from the target *and* its surroundings, with a Gaussian as the answer: that is MOSSE. Its loss is the first of these, ATOM's the second:
 #
 # $$\sum_j \lVert h \star f_j - g \rVert^2 + \lambda \lVert h \rVert^2$$
 #
 # $$\sum_j \gamma_j \lVert \phi\big(w_2 \star (w_1 \cdot x_j)\big) - y_j \rVert^2 + \lambda_2 \lVert w_2 \rVert^2 + \lambda_1 \lVert w_1 \rVert^2$$
 #
-# Warped patches $f_j$ have become crops $x_j$, the Gaussian $g$ is $y_j$, the learning rate is in the weights $\gamma_j$ of the samples. Three things are new: deep features; two layers, of which $w_1$ makes 64 channels of the backbone's many and $w_2$, 4 × 4 cells, finds the target in them; and $\phi$, the next exercise. The last two cost the closed form: no division of spectra gives this minimum. It has to be approached in steps, and there is time for a few.
+# Warped patches $f_j$ have become crops $x_j$, the Gaussian $g$ is $y_j$, the learning rate is in the weights $\gamma_j$ of the samples. Three things are new: deep features; two layers, of which $w_1$ reduces the backbone's many channels to 64 and $w_2$, 4 × 4 cells, finds the target in them; and $\phi$, the next exercise. The last two rule out a closed form: no division of spectra gives this minimum. It has to be approached in steps, and there is time for a few.
 #
 # One frame is all there is to learn from at first. These are the samples that ATOM makes of it:
 
@@ -218,16 +218,16 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure samples}} The first frame as ATOM's public code shows it to the classifier (the course's tracker makes do with eleven of these); seven more are the plain one with a fifth of the features' channels set to 0. Shifted, the target is not at the centre: otherwise the centre would be learned instead of the target (lesson 09 had the same trouble). All are cut from the frame itself, so that no border of a crop shows in another.
+# {{figure samples}} The first frame as ATOM's public code shows it to the classifier (the course's tracker makes do with eleven of these); seven more samples are the plain crop with a fifth of the feature channels set to 0. In the shifted crops the target is not at the centre: otherwise the centre would be learned instead of the target (lesson 09 had the same trouble). All are cut from the frame itself, so that the border of one crop does not show inside another.
 #
-# ### Exercise 13.1 · Let the background lie low
+# ### Exercise 13.1 · Let the background score below 0
 # {{exercise}}
 #
 # A squared error asks background to score *exactly* 0. But where the target's score is 0.9, a background of −0.3 is as good as 0; to repair it would spend the few weights on nothing. ATOM's *modified ELU* takes the pressure off:
 #
 # $$\phi(s) = s \;\text{ for } s \ge 0, \qquad \phi(s) = \alpha\,(e^{s/\alpha} - 1) \;\text{ below}.$$
 #
-# It stands in the loss alone; the target is looked for in $s$ itself. Write it, so that its gradient is a number for scores of any size.
+# It appears in the loss only; the target is looked for in $s$ itself. Write it so that its gradient is finite for scores of any size.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -282,7 +282,7 @@ plots.show(
 # ### Exercise 13.2 · J without J
 # {{exercise}}
 #
-# The *Jacobian* $J$ has a row for each residual and a column for each weight: twelve thousand by eight thousand for the first frame of the course's tracker. Conjugate gradients need no $J$, only products with it. $J^T v$ is one backward pass. For $J d$ there is a trick: $J^T u$ is *linear* in $u$, so the derivative of $\langle J^T u, d\rangle$ with respect to $u$ is $J d$, a backward pass through the backward pass. Write both, and return them behind r.
+# The *Jacobian* $J$ has a row for each residual and a column for each weight: twelve thousand by eight thousand for the first frame of the course's tracker. Conjugate gradients need no $J$, only products with it. $J^T v$ is one backward pass. For $J d$ there is a trick: $J^T u$ is *linear* in $u$, so the derivative of $\langle J^T u, d\rangle$ with respect to $u$ is $J d$, a backward pass through the backward pass. Write both products, and return them after r.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -305,7 +305,7 @@ def linearised(residuals, w):
 
     Returns:
         r at w, a tensor (m,); a function from v (m,) to Jᵀv (n,); a function from d (n,) to
-        J d (m,). Both can be called often.
+        J d (m,). Both can be called repeatedly.
     """
     ### BEGIN SOLUTION
     w = w.detach().requires_grad_()
@@ -341,7 +341,7 @@ def linearised(residuals, w):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# One step needs two products: `Jp = times(p)` for α, and `transposed(Jp)` for the new g. Compute β before g changes its name: `before = z, g`.
+# One step needs two products: `Jp = times(p)` for α, and `transposed(Jp)` for the new g. Compute β first; then keep `before = z, g` for the next step, and update g.
 # </details>
 
 
@@ -421,11 +421,11 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure mosse}} Left, how far your solver's loss lies above that of lesson 02's closed form; right, the filters. Every step brings it nearer; for the same filter it never knew that there is a Fourier transform. It will do the same where there is no closed form.
+# {{figure mosse}} Left, how far your solver's loss lies above that of lesson 02's closed form; right, the filters. Every step brings it nearer, and it arrives at the same filter without knowing that there is a Fourier transform. It will do the same where there is no closed form.
 #
-# **A good place to stop.** You have a solver that asks for products alone.
+# **A good place to stop.** You have a solver that needs nothing but products with $J$ and $J^T$.
 #
-# ## Which weights wait?
+# ## Which weights lag behind?
 #
 # {{part}}
 #
@@ -434,7 +434,7 @@ plots.show(
 # ### Exercise 13.4 · The preconditioner
 # {{exercise}}
 #
-# A gradient says which way to go, not how far; that is gradient over curvature. Along a weight of $w_2$ the curvature is at least $\lambda_2$; along one of $w_1$ it may be a thousand times smaller, so the way is a thousand times longer. A step that is right for $w_2$ leaves $w_1$ where it is: it waits. What is known of the curvature at no cost are the λ. Write the $P$ that divides each block of the gradient by its own.
+# A gradient says which way to go, not how far; how far is gradient over curvature. Along a weight of $w_2$ the curvature is at least $\lambda_2$; along one of $w_1$ it may be a thousand times smaller, so the distance to go is a thousand times greater. A step that is right for $w_2$ leaves $w_1$ nearly where it is. The part of the curvature that is known at no cost is λ. Write the $P$ that divides each block of the gradient by its own λ.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -580,7 +580,7 @@ for k, (name, path) in enumerate(paths.items()):
         ax.plot([p[0] for p in path], moved, **look)
 axes[0, 0].set(xlabel="passes through the data", ylabel="loss", yscale="log")
 axes[0, 0].legend(fontsize=8)
-for ax, title in zip(axes[0, 1:], ("way of $w_2$", "way of $w_1$"), strict=True):
+for ax, title in zip(axes[0, 1:], ("distance of $w_2$", "distance of $w_1$"), strict=True):
     ax.set(xlabel="passes", title=title)
 axes[0, 1].set(ylabel="distance from start / its length")
 told = ", ".join(f"{name} {path[-1][1]:.3f}" for name, path in paths.items())
@@ -593,11 +593,11 @@ print(
 )
 
 # %% [markdown]
-# {{figure solvers}} Left, the loss of the first frame's problem over the passes spent; middle and right, how far $w_2$ and $w_1$ have gone from where they started, in lengths of their start.
+# {{figure solvers}} Left, the loss of the first frame's problem over the passes spent; middle and right, how far $w_2$ and $w_1$ have moved from where they started, relative to the norms they started with.
 #
 # <details><summary>What came of it</summary>
 #
-# One frame is one frame, and in a short run the lines may lie close together; over many first frames, {{see passes}}, conjugate gradients with the preconditioner end lower than without {{evidence preconditioned-plain below}}, and lower than Adam {{evidence preconditioned-adam below}}. The right panel shows what the preconditioner is for: without it, $w_1$ waits. Adam has a rate for every weight, which amounts to a preconditioner made of past gradients; but somebody has to find its learning rate, and the printed line shows what a wrong one costs. A tracker that has to learn a new target in a second has no time to try four. Conjugate gradients have no rate at all.
+# This is a single frame, and in a short run the lines may lie close together; over many first frames, {{see passes}}, conjugate gradients with the preconditioner end lower than without {{evidence preconditioned-plain below}}, and lower than Adam {{evidence preconditioned-adam below}}. The right panel shows what the preconditioner is for: without it, $w_1$ hardly moves. Adam has a rate for every weight, which amounts to a preconditioner made of past gradients; but somebody has to find its learning rate, and the printed line shows what a wrong one costs. A tracker that has to learn a new target in a second has no time to try four. Conjugate gradients have no rate at all.
 # </details>
 
 # %%
@@ -622,7 +622,7 @@ plots.show(
 print(measured_words(shipped))
 
 # %% [markdown]
-# {{figure passes}} The same, shipped, with the eleven samples of the course's tracker: the first frames of many clips, each a dot on the right, with the bar for their mean; left, the median. Adam's learning rate was chosen on other clips.
+# {{figure passes}} The same comparison, from results that come with the course, on the first frames of many sequences, with the eleven samples of the course's tracker. Left, the median loss; right, a dot for each first frame, with a bar for the mean. Adam's learning rate was chosen on other sequences.
 #
 # ## A memory
 #
@@ -707,11 +707,11 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure memory}} Left, what the first frame's samples weigh together; right, what later samples weigh by their age. The memory has room for 250: the oldest are gone, not light.
+# {{figure memory}} Left, what the first frame's samples weigh together; right, what later samples weigh by their age. The memory has room for 250: the oldest are gone, not merely of little weight.
 #
 # <details><summary>What came of it</summary>
 #
-# The first frame's part falls nearly as $(1 - \text{rate})^t$: to a half after 70 frames, to a quarter after 140. From then on the floor holds it. Without a floor, after 400 frames next to nothing is left of the only samples known to be right; that is how a tracker that learns drifts away, as MOSSE did in lesson 02, whose first frame is forgotten in the same way and much faster.
+# The first frame's part falls nearly as $(1 - \text{rate})^t$: to a half after 70 frames, to a quarter after 140. From then on the floor holds it. Without a floor, after 400 frames next to nothing is left of the only samples known to be right; that is how a tracker that learns drifts away, as MOSSE did in lesson 02, where the first frame is forgotten in the same way and much faster.
 # </details>
 #
 # ## What does the map say?
@@ -721,7 +721,7 @@ plots.show(
 # ### Exercise 13.6 · Two peaks
 # {{exercise}}
 #
-# The evidence: the two highest peaks. A pixel beside the highest one is nearly as high and says nothing; so a rectangle around it, `neighbourhood` times as wide and as high as the target, is set to 0 before the second is looked for: all pixels whose centre lies at most half its width along x, and at most half its height along y, from that of the peak. Write the search.
+# The evidence is the two highest peaks. A pixel beside the highest one is nearly as high and says nothing; so a rectangle around the peak, `neighbourhood` times as wide and as high as the target, is set to 0 before the second is looked for: all pixels whose centres lie at most half the rectangle's width along x, and at most half its height along y, from the peak's centre. Write the search.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -816,7 +816,7 @@ def conclusion(peaks, before, half, settings):
 # %% [markdown]
 # ## Your tracker
 #
-# All the parts in one loop, and in it the box that climbs the predicted IoU. From the library come the crops, the network and the steps of the boxes; the rest is yours.
+# Here are all the parts in one loop, with the box that climbs the predicted IoU. The crops, the network and the climb of the boxes come from the library; the rest is yours.
 
 
 # %%
@@ -921,7 +921,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure states}} Your tracker among look-alikes. Left, the scores of both peaks, and below them the state of every frame; right, the first frame in each state, with its score map and the first (dot) and second peak (square). Between the two lines lies all that keeps the tracker on its target.
+# {{figure states}} Your tracker among look-alikes. Left, the scores of both peaks, and below them the state of every frame; right, the first frame in each state, with its score map and the first (dot) and second peak (square). The gap between the two lines is all that keeps the tracker on its target.
 
 # %%
 steps_shown = by_profile(smoke=12, laptop=60, gpu=60)
@@ -935,7 +935,7 @@ ClassifierRoom(among, ATOMTracker(ATOMSettings(), runtime), steps_shown)
 #
 # <details><summary>What to see</summary>
 #
-# Frames called *uncertain* or *not found* leave nothing: a wrong sample would teach the classifier its own mistake. A hard negative is remembered with a larger rate, and the classifier learns at once; after any other frame it waits for the tenth. Each new bar is a little higher than the one before, and the first frame's samples lose weight, but never fall below a quarter of the whole. The frozen classifier has the first frame only. The two part, if they do, after frames with look-alikes beside the target: the online one has by then learned samples with these same look-alikes in them, labelled as background.
+# Frames called *uncertain* or *not found* leave nothing: a wrong sample would teach the classifier its own mistake. A hard negative is remembered at a higher rate, and the classifier learns from it at once; otherwise it learns in every tenth frame only. Each new bar is a little higher than the one before, and the first frame's samples lose weight, but never fall below a quarter of the whole. The frozen classifier has the first frame only. The two part, if they do, after frames with look-alikes beside the target: the online one has by then learned samples with these same look-alikes in them, labelled as background.
 # </details>
 
 # %% [markdown]
@@ -975,7 +975,7 @@ print(told)
 #
 # <details><summary>What came of it</summary>
 #
-# The first score falls below the threshold, and the memory stays as it is; the printed line counts in how many frames. Scores were *trained to be* about 1 on the target and at most 0 on the rest, in this clip, with this background; that is why a threshold of a quarter means something. A cosine or a SiamFC response has no such scale. While the state is "not found" the box stays and nothing is remembered, so whatever passes in the meantime is not learned. What this tracker cannot do is search elsewhere: it finds the target again only where it looks, around the last box.
+# The first score falls below the threshold, and the memory stays as it is; the printed line counts in how many frames. Scores were *trained to be* about 1 on the target and at most 0 on the rest, in this sequence, with this background; that is why a threshold of a quarter means something. A cosine or a SiamFC response has no such scale. While the state is "not found" the box stays and nothing is remembered, so whatever passes in the meantime is not learned. What this tracker cannot do is search elsewhere: it finds the target again only where it looks, around the last box.
 # </details>
 #
 # **A good place to stop.** You have a tracker that knows what it learns from.
@@ -1002,7 +1002,7 @@ def their_labels(boxes, start, stride, size, kernel, sigma):
 
 
 def peaks_off(labels):
-    """Where peaks lie beside the targets' centres, (M, 2) pixels, for a classifier with these labels."""
+    """Offsets (M, 2) of peaks from the targets' centres, in pixels, for a classifier with these labels."""
 
     class Labelled(MyClassifier):
         def labels(self, centres, features):
@@ -1039,14 +1039,14 @@ def off_figure(off, whose):
     axes[0, 0].set(xlim=(-24, 24), ylim=(24, -24), xlabel="pixels to the right", aspect="equal")
     axes[0, 0].set_ylabel("pixels down")
     axes[0, 0].set_title(f"{whose}\nmedian {centre[0]:+.0f}, {centre[1]:+.0f}", fontsize=10)
-    words = f"Peaks with {whose} beside the targets' centres in {len(off)} frames; their median is {centre[0]:+.1f} pixels to the right and {centre[1]:+.1f} down."
+    words = f"Offsets of the peaks from the targets' centres with {whose}, in {len(off)} frames; their median is {centre[0]:+.1f} pixels to the right and {centre[1]:+.1f} down."
     return figure, words
 
 
 plots.show(*off_figure(peaks_off(their_labels), "their labels"))
 
 # %% [markdown]
-# {{figure fault}} Each dot is a frame, the green lines cross at the target's centre, and the plus is the median. Cells are 16 pixels apart. A tracker that puts its box where such a peak is, and learns from there, drags it a little further up and to the left with every sample.
+# {{figure fault}} Each dot is a frame, the green lines cross at the target's centre, and the plus is the median. Cells are 16 pixels apart. A tracker that puts its box where such a peak is, and learns from there, drags the box a little further up and to the left with every sample.
 #
 # ### Exercise 13.8 · The mended labels
 # {{exercise}}
@@ -1093,11 +1093,11 @@ def mended_labels(boxes, start, stride, size, kernel, sigma):
 plots.show(*off_figure(peaks_off(mended_labels), "mended labels"))
 
 # %% [markdown]
-# {{figure mended}} The same frames: the median is near the crossing. A loss that falls was no sign: a filter can learn to answer half a cell beside the target nearly as well as on it. Only a measurement *against the truth* shows the difference.
+# {{figure mended}} The same frames: the median is near the crossing. The falling loss proved nothing: a filter can learn to answer half a cell beside the target nearly as well as on it. Only a measurement *against the truth* shows the difference.
 #
 # ## DiMP: learn to learn the filter
 #
-# ATOM's features were trained for something else, and its filter starts at nothing. DiMP asks: if the filter is learned by a few steps anyway, why not train the *network* so that these few steps give the best filter? Its filter starts as the pooled features of the target, and goes down by steepest descent, each step of exact length. Every step is a formula, so gradients flow through it, into the features, the start, the length of the step and the loss itself.
+# ATOM's features were trained for something else, and its filter starts near 0. DiMP asks: if the filter is learned in a few steps anyway, why not train the *network* so that these few steps give the best filter? DiMP's filter starts as the pooled features of the target and is improved by steepest descent, each step of exact length. Every step is a formula, so gradients flow through it, into the features, the start, the length of the step and the loss itself.
 #
 # ### Exercise 13.9 · One step of steepest descent
 # {{exercise}}
@@ -1110,7 +1110,7 @@ plots.show(*off_figure(peaks_off(mended_labels), "mended labels"))
 #
 # $$w \leftarrow w - \text{length} \cdot \alpha\, g, \qquad \alpha = \frac{\lVert g \rVert^2}{\lVert J g\rVert^2 + \lambda \lVert g \rVert^2}.$$
 #
-# Each row of $X$ is a window of features. Here $J$ is simple: row by row, $X$ times the slope of $r$ in $s$. Write the step, with torch throughout.
+# Each row of $X$ is a window of features. Here $J$ is simple: each row of $X$ times the slope of $r$ with respect to $s$. Write the step, with torch throughout.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1149,7 +1149,7 @@ def descended(w, x, y, mask, v, regulariser, length):
 
 
 # %% [markdown]
-# On the same first frame: windows of its samples, the pooled target as a start. **Predict:** gradient descent with a fixed step length against the exact step: is there a fixed length that is as good?
+# The same first frame again, with windows of its samples, and the pooled target as the start. **Predict:** gradient descent with a fixed step length against the exact step: is there a fixed length that is as good?
 
 # %%
 some = slice(0, by_profile(smoke=3, laptop=8, gpu=8))
@@ -1203,18 +1203,18 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure descent}} Left, two ways to let the background lie low, and what is left of it where $m$ = ½. Right, the loss over the steps from the same start (values above 10 are drawn at 10).
+# {{figure descent}} Left, two ways to let the background score below 0 at next to no cost, and what is left of that where $m$ = ½. Right, the loss over the steps from the same start (values above 10 are drawn at 10).
 #
 # <details><summary>What came of it</summary>
 #
 # The exact step needs no number from you, and it is new in every step. Of three fixed lengths one comes near it, one crawls and one diverges; which one suits this frame was found by trial, and on another target, with features of another size, it may be another. That matters doubly in DiMP: its network is trained through the steps, and a step that diverges has no useful gradient. The published network even learns a factor on the exact step; it starts at 0.9.
 # </details>
 #
-# Then where does the learning take place? In *training*: as published, from three frames of a video the steps make a filter; its scores on three *other* frames of the same video are compared with what they should be, in the manner of the hinge; and the gradient of that loss goes back through all the steps. `course_lib/models/predictor.py` has them for many targets at once; labels, mask and weights are functions of the distance, which can be learned too (`learned=True`). The course's network had it simpler: one frame to learn from and one to be judged on, and these functions fixed. While tracking, DiMP's filter and ATOM's answer the same three calls, `learn_first`, `remember` and `learn`: in `ATOMSettings`, `classifier` switches between them.
+# Then where does the learning take place? In *training*: as published, from three frames of a video the steps make a filter; its scores on three *other* frames of the same video are compared with what they should be, in the manner of the hinge; and the gradient of that loss goes back through all the steps. `course_lib/models/predictor.py` has these steps for many targets at once; labels, mask and weights are functions of the distance from the target, and can be learned too (`learned=True`). The course's network was trained more simply: with one frame to learn from and one to be judged on, and with these functions fixed. While tracking, DiMP's filter and ATOM's answer the same three calls, `learn_first`, `remember` and `learn`: in `ATOMSettings`, `classifier` switches between them.
 #
 # ## Experiment: frozen against online
 #
-# Does it help to go on learning? A frozen classifier has learned the first frame and nothing after it. Both ran on clips with look-alikes under VOT's protocol (lesson 01): a target that is lost counts as a failure, and the tracker starts anew. **Predict:** among look-alikes, is a tracker that learns from its own answers led astray more often, or less?
+# Does it help to go on learning? A frozen classifier has learned the first frame and nothing after it. Both ran on sequences with look-alikes under VOT's protocol (lesson 01): each loss of the target counts as a failure, and the tracker is started anew. **Predict:** among look-alikes, is a tracker that learns from its own answers led astray more often, or less?
 
 # %%
 online = read_measured(RESULTS / "atom_online.json")
@@ -1255,7 +1255,7 @@ print(measured_words(online))
 #
 # <details><summary>What came of it</summary>
 #
-# Less often; the interval stands below, under *What the figures say*. Look at the purple bars in {{see online}} too: there the frozen one failed less often. Whether the other has learned something there that it should not have, or three seeds are too few, they do not say.
+# Less often; the interval stands below, under *What the figures say*. Look at the purple bars in {{see online}} too: there the frozen one failed less often. The bars do not say whether the other has learned something there that it should not have, or whether three seeds are too few.
 # </details>
 #
 # ### What it costs
@@ -1321,17 +1321,17 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure published}} Left, as published for GOT-10k; right, the course's trackers on its real targets, from lesson 12. The two panels share no clip and no training data: compare lines within a panel. Left, DiMP-50's line lies above ATOM's, but its backbone is larger too; DiMP-18, in the table, has ATOM's, and there the two differ by .001 in EAO on VOT-2018 and by .020 in AUC on LaSOT. And VOT-2018's .401, ATOM's dot in [lesson 08's figure](08_tracking_with_proposals.ipynb), was reached with settings of its own: a smaller search region, a window on the scores, and no threshold for "not found": under that protocol a target that is lost costs a failure.
+# {{figure published}} The percentage of frames above each IoU: left, as published for GOT-10k; right, the course's trackers on its real targets, from lesson 12. The two panels share no sequence and no training data: compare lines within a panel. Left, DiMP-50's line lies above ATOM's, but its backbone is larger too; DiMP-18, in the table, has ATOM's backbone, and with it the two differ by .001 in EAO on VOT-2018 and by .020 in AUC on LaSOT. And ATOM's .401 on VOT-2018, its dot in [lesson 08's figure](08_tracking_with_proposals.ipynb), was reached with settings of its own: a smaller search region, a window on the scores, and no threshold for "not found": under that protocol a target that is lost costs a failure.
 #
 # ## What the figures say
 #
 # * With the preconditioner the loss after ATOM's passes is lower than without, {{see passes}} {{evidence preconditioned-plain below}}; so it is than Adam's {{evidence preconditioned-adam below}} and steepest descent's {{evidence preconditioned-descent below}}.
 # * Failures in a sequence with look-alikes, online minus frozen, the mean of three trainings of the network, over sequences: {{see online}} {{evidence online-frozen below}}.
-# * The course's DiMP minus its ATOM, in AUC on the real targets, {{see published}} on the right {{evidence dimp-atom below}}. As published, DiMP-18 is ahead of ATOM on LaSOT, TrackingNet and NfS. The course's network was trained in 2,000 steps on 20 videos and 926 photographs, with one frame to learn from instead of three, 64 channels instead of 256, and labels, mask and weights fixed; which of these is the reason, no run has asked.
+# * The course's DiMP minus its ATOM, in AUC on the real targets, {{see published}} on the right {{evidence dimp-atom below}}. As published, DiMP-18 is ahead of ATOM on LaSOT, TrackingNet and NfS. The course's network was trained in 2,000 steps on 20 videos and 926 photographs, with one frame to learn from instead of three, 64 channels instead of 256, and labels, mask and weights fixed; no run has tested which of these is the reason.
 #
 # ## An open task
 #
-# The thresholds are ATOM's, chosen for its features and for films of people and cars. Choose one of them for Lite0. The rule: choose on generated clips that belong to no benchmark; then compare *once* on clips with look-alikes, over all of them, with an interval.
+# The thresholds are ATOM's, chosen for its features and for videos of people and cars. Choose one of them anew for Lite0. The rule: choose on generated sequences that belong to no benchmark; then compare *once* on sequences with look-alikes, over all of them, with an interval.
 
 # %%
 trials = [
@@ -1348,10 +1348,13 @@ for value in (0.25, 0.4):
         for one in trials
     ]
     print(f"not_found {value}: mean IoU {np.mean(covered_by[value]):.3f}")
-print("difference, clip by clip:", Interval.of(np.subtract(covered_by[0.4], covered_by[0.25])))
+print(
+    "difference, sequence by sequence:",
+    Interval.of(np.subtract(covered_by[0.4], covered_by[0.25])),
+)
 
 # %% [markdown]
-# **Stretch goal.** While it is "not found" this tracker looks at one place. Let it look further: a larger search image (`search` may be any size; the scale stays), or the place to which the speed of the last frames points. Show on clips in which targets leave the view, over all of them, in how many frames after their return they are found again, and with an interval that it is more than before.
+# **Stretch goal.** While it is "not found" this tracker looks at one place. Let it look further: a larger search image (`search` may be any size; the scale stays), or the place to which the speed of the last frames points. Take sequences in which targets leave the view. Show over all of them in how many of the frames after their return the tracker has found them again, and, with an interval, that these are more than before.
 #
 # ## Where you stand
 
@@ -1367,7 +1370,7 @@ progress()
 # It keeps the order of scores, so it would not move the peak; but below 0 it makes them nearly equal, and interpolation between cells, a threshold or a second peak would be read from values that have lost their differences. In the loss it does its work: it decides what is worth learning.
 # </details>
 #
-# 2. Conjugate gradients solve a problem with $n$ weights in $n$ steps. ATOM takes ten a round, here for eight thousand. Why is that enough?
+# 2. Conjugate gradients solve a problem with $n$ weights in $n$ steps. ATOM takes ten per round, here for eight thousand weights. Why is that enough?
 # <details><summary>Answer</summary>
 #
 # The loss falls most in the first steps, along the directions that matter most. And the linear problem stands for the real one only near $w$: it pays to linearise again rather than to solve it to the end.
@@ -1382,7 +1385,7 @@ progress()
 # 4. From lesson 10: Lite0 is padded, and its features near the border of a crop are made of zeros. Which of the first frame's samples would suffer most?
 # <details><summary>Answer</summary>
 #
-# The shifted ones, in which the target lies near a corner. That the crops are cut from the frame and not from another crop keeps their *image* right, not their padding. In a search image, four and a half times as wide as the target, it is rarely near the border.
+# The shifted ones, in which the target lies near a corner. That the crops are cut from the frame and not from another crop keeps their *image* right, not their padding. In a search image, four and a half times as wide as the target, the target is rarely near the border.
 # </details>
 #
 # 5. DiMP's step divides $\lVert g\rVert^2$ by $\lVert Jg\rVert^2 + \lambda\lVert g\rVert^2$. What happens for a loss that is not quadratic?
@@ -1393,7 +1396,7 @@ progress()
 #
 # ## Classic mistakes
 #
-# * **Forgetting the half cell** of an even kernel, in the labels or in the reading of the map. Made in both, it cancels, until one is mended.
+# * **Forgetting the half cell** of an even kernel, in the labels or in the reading of the map. If it is forgotten in both, the errors cancel, until one is corrected.
 # * **Reading gradients from `.grad`** in a solver. They add up from call to call; `torch.autograd.grad` does not.
 # * **Learning while lost.** Each frame of background with the label "target" makes the next one more certain.
 # * **Dividing by √λ** in the preconditioner. The root stands in the residuals; in $J^TJ$ it is λ.

@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | make tokens of two images and let them attend to one another; keep what the template need not compute twice; say what its heat map, score and boxes should be; and read the box that a tracker follows |
+# | **You will be able to** | turn two images into tokens and let them attend to one another; keep what need not be computed twice for the template; say what the heat map, score and boxes should be; and read off the box that a tracker follows |
 # | **You need** | lesson 04 for cross-correlation, lesson 07 for boxes by regression, lesson 09 for other ways to match |
 # | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -121,13 +121,13 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure look}} Left, the template with the squares whose tokens look, and the search image. Then where they look, as a mean of the 16: for each block that head which looks most at the target (chosen with the true box; the others look elsewhere). The titles say how much of the attention falls on the target. What the tokens take from the template itself is left out. Right, the score that the network makes of it all.
+# {{figure look}} Left, the template, with the 16 squares marked whose tokens are asked, and the search image. Then where these tokens look, averaged over the 16: for each block, the head that looks most at the target (chosen with the true box; the others look elsewhere). The titles say how much of the attention to the search image falls on the target; attention to the template itself is left out. Right, the network's score map.
 #
 # The lesson takes such a network apart and puts it together again. Part 1: how an image becomes tokens, and what attention is. Part 2: the block; what need not be computed anew for each frame; and what the network is told. Part 3: what it is trained with. Part 4: how a tracker reads it, and what each of its parts is worth.
 #
 # ## From a map to tokens
 #
-# A square of 16 × 16 pixels can become a token by one matrix, as in the first transformers for images, or by a backbone. Here it is EfficientNet-Lite0: its map, brought to $C$ channels by a 1 × 1 convolution, has $n \times n$ cells, one for every square, and a cell has seen something of what lies around its square too. A *transformer* knows no maps, only rows of tokens: $n^2$ vectors of $C$ numbers. And it treats them as a *set*: exchange two of them, and all it does is to exchange two of its answers. Where a token lies it can only know from the token itself. So each cell has a *position code*, a vector of $C$ learned numbers, which is added to whatever is seen there.
+# A square of 16 × 16 pixels can become a token by one matrix, as in the first transformers for images, or by a backbone. Here it is EfficientNet-Lite0: its map, brought to $C$ channels by a 1 × 1 convolution, has $n \times n$ cells, one for every square, and a cell has seen something of what lies around its square too. A *transformer* knows no maps, only rows of tokens: $n^2$ vectors of $C$ numbers. And it treats them as a *set*: if two of them are exchanged, two of its answers are exchanged, and nothing else changes. It can tell where a token lies only from the token itself. So each cell has a *position code*, a vector of $C$ learned numbers, which is added to whatever is seen there.
 #
 # ### Exercise 14.1 · Tokens with their places
 # {{exercise}}
@@ -192,7 +192,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure tokens}} Left, the squares and some of their numbers. Right, how alike the position code of one cell and those of all others are (cosines, −1 to 1), for the cell in the upper left corner and for one near the centre. Nobody has told the network which cells are neighbours.
+# {{figure tokens}} Left, the squares and some of their numbers. Right, how similar the position code of one cell is to those of all cells (cosines, −1 to 1), for the cell in the upper left corner and for one near the centre. Nobody has told the network which cells are neighbours.
 #
 # ## Attention is a match
 #
@@ -204,9 +204,9 @@ plots.show(
 #
 # $$a_{ij} = \frac{\exp(\langle q_i, k_j\rangle / \sqrt d)}{\sum_m \exp(\langle q_i, k_m\rangle / \sqrt d)}, \qquad \text{answer}_i = \sum_j a_{ij}\, v_j .$$
 #
-# Side by side with a correlation: the products are taken between *learned* views of the tokens, new ones in every block. The softmax makes the keys *compete*: a token that gets more leaves less for the others, as in lesson 11's losses. The answer is no score but a mixture of values: a new feature. And *everybody* asks: search tokens ask template tokens, and one another.
+# Compared with a correlation: the products are taken between *learned* views of the tokens, new ones in every block. The softmax makes the keys *compete*: a token that gets more leaves less for the others, as in lesson 11's losses. The answer is not a score but a mixture of values: a new feature. And *every* token asks: search tokens ask template tokens, and one another.
 #
-# Why $\sqrt d$? A dot product of two vectors of $d$ independent numbers, of mean 0 and variance 1, has variance $d$; without the root a softmax over many channels is nearly all or nothing, and has hardly any gradient.
+# Why $\sqrt d$? A dot product of two vectors of $d$ independent numbers, of mean 0 and variance 1, has variance $d$; without the root, and with many channels, the softmax is nearly all or nothing and has hardly any gradient.
 #
 # One softmax can point to one thing. So the channels are divided among $H$ *heads* of $d = C/H$ channels, each with its own softmax; their answers are put side by side.
 #
@@ -247,7 +247,7 @@ def attention(q, k, v, heads):
 
 
 # %% [markdown]
-# The same search image, asked in four ways: by the correlation with one cell, the mean of the template's target in the backbone's features; by its softmax; and by your attention from the tokens of the template's target, in the first block and in the last, for the heads of {{see look}}. **Predict:** in which maps are cells outside the target's box higher than the highest inside?
+# Four maps of the same search image: the correlation with a single cell, the mean of the backbone's features over the template's target; the softmax of that correlation; and your attention from the tokens of the template's target, in the first block and in the last, for the heads of {{see look}}. **Predict:** in which maps are there cells outside the target's box that are higher than the highest inside?
 
 
 # %%
@@ -286,10 +286,10 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The first two always agree: a softmax keeps the order of what it gets, so what is highest stays highest, it only stands out more. What changes the order are the learned queries and keys. Those of the last block no longer compare what the backbone saw: by then search tokens have asked the template, the template has asked them, and each has been told what lies beside it. And no attention is obliged to be high on the target: no loss ever looks at it. What the loss looks at comes at the end of part 2.
+# The first two always agree: a softmax keeps the order of its inputs, so the highest stays the highest and only stands out more. What changes the order are the learned queries and keys. Those of the last block no longer compare what the backbone saw: by then search tokens have asked the template, the template has asked them, and each has been told what lies beside it. And nothing forces attention to be high on the target: no loss ever looks at it. What the loss looks at comes at the end of part 2.
 # </details>
 #
-# Choose a token of the template by a click on the left image, or with the sliders. In the search image the cells are the brighter, the more of its attention the token gives them; the target's true box is green. At the right is the score that the network makes of it all.
+# Choose a token of the template by clicking on the left image, or with the sliders. In the search image a cell is brighter the more of its attention the token gives to it; the target's true box is green. On the right is the network's score map.
 
 # %%
 AttentionExplorer(sequence, network)
@@ -299,7 +299,7 @@ AttentionExplorer(sequence, network)
 #
 # <details><summary>What to see</summary>
 #
-# Means over every fifth frame: tokens on the target look at it most in block 4, head 4. They give it 14 % of their attention, where an equal share would be 5 %. But the token in the corner gives it as much there: this head looks for the target, whoever asks. In blocks 1 and 2 the corner's token spends about four fifths of its attention on the search image, and the target gets 6 and 8 % of that, where an equal share would be 6 %. The head in which it matters least which token you choose is head 2 of block 2: among the 64 tokens only about eight cells come first. That a head looks at the target is no proof that the score depends on that head; for that one would have to take it away.
+# Means over every fifth frame: tokens on the target look at it most in block 4, head 4. They give it 14 % of their attention, where an equal share would be 5 %. But the token in the corner gives it as much there: this head looks for the target, whoever asks. In blocks 1 and 2 the corner's token spends about four fifths of its attention on the search image, and the target gets 6 and 8 % of that, where an equal share would be 6 %. The head in which it matters least which token you choose is head 2 of block 2: whichever of the 64 tokens you choose, the cell that gets most attention is one of only about eight. That a head looks at the target is no proof that the score depends on that head; for that one would have to take it away.
 # </details>
 #
 # **A good place to stop.** You have what the network sees, and how its tokens look at one another.
@@ -312,12 +312,12 @@ AttentionExplorer(sequence, network)
 #
 # $$t \leftarrow t + W \operatorname{attention}(\operatorname{norm}_1(t)), \qquad t \leftarrow t + \operatorname{mlp}(\operatorname{norm}_2(t)).$$
 #
-# The first lets tokens learn from each other; the second, two layers with a GELU between them (a smooth ReLU), lets each think about it alone. Both read *normed* tokens, whose channels have mean 0 and variance 1 before a learned scale and offset. The sums themselves stay without norm: a straight path from the first block to the last, along which the gradient comes back undiminished, as in lesson 10's residual units.
+# The first lets tokens learn from each other; the second, two layers with a GELU between them (a smooth ReLU), lets each think about it alone. Both read *normed* tokens, whose channels have mean 0 and variance 1 before a learned scale and offset. The sums themselves are not normalised: they form a straight path from the first block to the last, along which the gradient comes back undiminished, as in lesson 10's residual units.
 #
 # ### Exercise 14.3 · The one-stream block
 # {{exercise}}
 #
-# `layers` has `norm1`, `qkv`, `proj` (that is $W$), `norm2` and `mlp`, which you call, and the number `heads`; they will be trained, so gradients have to come through. `qkv` makes of each token its query, key and value, one behind the other, $C$ channels each. Write the block for the tokens of both images; use your `attention`.
+# `layers` has `norm1`, `qkv`, `proj` (that is $W$), `norm2` and `mlp`, which you call, and the number `heads`; they will be trained, so gradients have to come through. `qkv` turns each token into its query, key and value, one after the other, $C$ channels each. Write the block for the tokens of both images; use your `attention`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -354,7 +354,7 @@ def stream_block(layers, z, x):
 # %% [markdown]
 # Your tokens, your attention and your block are the whole stream. With the trained weights, and the head of the next section, they must give the score map of the library's network.
 #
-# And the claim about sets can be tried. Three times the same search image: as it is; with all 256 tokens shuffled *after* they got their codes; with the features shuffled *before*, so that codes and features no longer belong together. Each time the answers are put back in order before the head reads them. **Predict:** which of the two shuffles does the score map notice?
+# The claim about sets can be tested too. Here is the same search image three times: as it is; with all 256 tokens shuffled *after* they got their codes; with the features shuffled *before*, so that codes and features no longer belong together. Each time the answers are put back in order before the head reads them. **Predict:** which of the two shuffles does the score map notice?
 
 
 # %%
@@ -406,12 +406,12 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# Not the first: up to rounding, nothing has changed. A block does the same to every token, and a sum over all tokens does not ask in which order they come. The second it can notice, by as much as the network relies on its codes; the title says how much that is here. There are other sources: a backbone of padded convolutions has put traces of the place into its features (lesson 10), and the head is made of convolutions, which know neighbours very well. That is why the answers had to be put back in order for it.
+# It does not notice the first: up to rounding, nothing has changed. A block does the same to every token, and a sum over all tokens does not depend on their order. It can notice the second, as far as the network relies on its codes; the title says how far that is here. Position has other sources: a backbone of padded convolutions has put traces of the place into its features (lesson 10), and the head is made of convolutions, to which it matters which cells are neighbours. That is why the answers had to be put back in order for the head.
 # </details>
 #
-# ## What the template need not compute twice
+# ## What need not be computed twice for the template
 #
-# All tokens of both images are one matrix of attention, 320 × 320, and it falls into four quarters: the template looks at itself, and at the search image; the search image looks at the template, and at itself.
+# The attention among all tokens of both images is one matrix, 320 × 320, which falls into four quarters: the template looks at itself, and at the search image; the search image looks at the template, and at itself.
 
 # %%
 matrices, inner = [], (z, x)
@@ -452,7 +452,7 @@ plots.show(
 # %% [markdown]
 # {{figure quarters}} Left and centre, the whole matrix as a mean of the heads, on a logarithmic scale: rows look, columns are looked at; a vertical stripe is a token that all others look at, whatever they are. Right, how much of a token's attention goes to the other image; the dotted lines are what each would get if all tokens were equally interesting.
 #
-# The upper right quarter has a price. Because of it the template's tokens are different for every search image, and all of them go through every block again. MixFormer leaves it out: the template looks only at itself. Then its tokens, and with them their *keys and values* in every block, are the same for the whole video. They are computed once and kept; in each frame only the search image's tokens pass the block, and look at both. This is *asymmetric attention*.
+# The upper right quarter has a price. Because of it the template's tokens are different for every search image, and all of them go through every block again. MixFormer leaves it out: the template looks only at itself. Then its tokens, and with them their *keys and values* in every block, are the same for the whole video. They are computed once and kept; in each frame only the search image's tokens pass through the blocks, and they look at both images. This is *asymmetric attention*.
 #
 # ### Exercise 14.4 · A template that is kept
 # {{exercise}}
@@ -499,7 +499,7 @@ def template_first(layers, z):
 
 
 # %% [markdown]
-# Is that the same as attention of all to all in which the upper right quarter is forbidden? With a *mask* the products there are set to $-\infty$ before the softmax. Both, through all blocks, and the time that each takes for a frame:
+# Is that the same as attention of all to all in which the upper right quarter is forbidden? With a *mask* the products there are set to $-\infty$ before the softmax. Here are both, through all blocks; and the time for a frame with all tokens, and with the template kept:
 
 # %%
 mask = torch.ones(320, 320, dtype=torch.bool)
@@ -549,17 +549,17 @@ print(f"largest difference to attention under a mask: {off:.1e}")
 print("; ".join(f"{name}: {ms:.1f} ms" for name, ms in took.items()))
 
 # %% [markdown]
-# The difference is rounding. The time saved is in the blocks alone, and no more than the template has tokens: here a fifth of all. It pays where there are many template tokens (MixFormer keeps two templates), and it is what makes *several* templates cheap. The price: the template's tokens no longer learn what they have to be told apart from. This network was trained with all four quarters, so its own score map is the one with all four.
+# The difference is rounding. The time saved is in the blocks alone, and it is at most the template's share of the tokens: here a fifth. It pays where there are many template tokens (MixFormer keeps two templates), and it is what makes *several* templates cheap. The price: the template's tokens no longer learn what they have to be told apart from. This network was trained with all four quarters, so its own score map is the one with all four.
 #
 # ## What the network is told
 #
-# After the last block the search image's tokens are a map again, and a head of convolutions reads three things for each of its 16 × 16 cells: a *score*, whether the target's centre is here; its *size*, as fractions of the search image; and an *offset*, what is missing from the cell to the centre. No anchors, and one box for each cell.
+# After the last block the search image's tokens are a map again, and a head of convolutions reads three things for each of its 16 × 16 cells: a *score*, whether the target's centre is here; the target's *size*, as fractions of the search image; and an *offset*, from the cell to the exact centre. There are no anchors, and each cell has one box.
 #
-# What should the score be? A centre $c$, as a fraction of the search image, lies at $16\,c$ in cells; the nearest cell's number is $16\,c$ *rounded*, at most 15, the last cell's, and the offset is the difference. The score is 1 there. But a box one cell beside it would still be a good one, and should not be punished as background is. So a *heat map* falls off around the cell, as a Gaussian:
+# What should the score be? A centre $c$, as a fraction of the search image, lies at $16\,c$ in cells; the nearest cell has the number $16\,c$ *rounded*, but at most 15, the number of the last cell; the offset is the difference. The score should be 1 in that cell. But a box one cell beside it would still be a good one, and should not be penalised like background. So a *heat map* falls off around the cell, as a Gaussian:
 #
 # $$\text{heat} = \exp\Big(-\frac{\Delta x^2 + \Delta y^2}{2\sigma^2}\Big) \text{ where } |\Delta x|, |\Delta y| \le r, \text{ else } 0; \qquad \sigma = \frac{2r + 1}{6}.$$
 #
-# The radius $r$ depends on the target's size in cells. `radius_of` computes it by CornerNet's rule: how far the corners of a box may be displaced so that an IoU of 0.7 is left. $r$ is its whole part.
+# The radius $r$ depends on the target's size in cells. `radius_of` computes it by CornerNet's rule: how far the corners of a box may be displaced with an IoU of 0.7 still left. $r$ is the result, rounded down.
 #
 # ### Exercise 14.5 · Heat map and offset
 # {{exercise}}
@@ -606,7 +606,7 @@ def heat_map(boxes, n):
 
 
 # %% [markdown]
-# Here is what your function asks for: for the target of this search image, and for boxes around the same centre that are smaller and larger. On the right, the radius over the size of a square target: as `radius_of` has it, and as the three equations say. The published code divides by 2 where the equation says $2a$, and takes the larger root of the first two; OSTrack's has it too.
+# Here is what your function asks for: for the target of this search image, and for boxes around the same centre that are smaller and larger. On the right, the radius over the size of a square target: as `radius_of` computes it, and by the three equations behind it (corners both in, both out, one of each). CornerNet's published code divides by 2 where the solution says $2a$, and takes the larger root of the first two; OSTrack's code does so too.
 
 
 # %%
@@ -663,11 +663,11 @@ plots.show(
 #
 # Run the cells above; your answers are saved in them.
 #
-# Of 256 cells one is the target's centre. With a plain cross-entropy the 255 others decide what is learned: each costs next to nothing, and together they soon cost most. SiamRPN drew at most 16 positive anchors and 48 negative ones and threw the rest away (lesson 07). CornerNet keeps all cells and *weights* them:
+# Of 256 cells one is the target's centre. With a plain cross-entropy the 255 others decide what is learned: each costs next to nothing, but together they soon make up most of the loss. SiamRPN drew at most 16 positive anchors and 48 negative ones and threw the rest away (lesson 07). CornerNet keeps all cells and *weights* them:
 #
 # $$L = -\frac{1}{N} \sum_j \begin{cases} (1 - p_j)^2 \log p_j & \text{where heat}_j = 1, \\ (1 - \text{heat}_j)^4\; p_j^2\, \log(1 - p_j) & \text{elsewhere.} \end{cases}$$
 #
-# $p_j$ is the score, 0 … 1. Squared, it says how wrong the cell still is: *focal* means that cells that are right already hardly count. The fourth power is the heat map's part: beside a centre a score costs less. $N$ is the number of centres, and at least 1.
+# $p_j$ is the score, 0 … 1. The squares say how wrong the cell still is: *focal* means that cells that are already right hardly count. The fourth power is the heat map's contribution: beside a centre a score costs less. $N$ is the number of centres, and at least 1.
 #
 # ### Exercise 14.6 · The focal loss
 # {{exercise}}
@@ -705,7 +705,7 @@ def focal_loss(score, heat):
 
 
 # %% [markdown]
-# An untrained head says about 1 % in every cell (its last bias is made so). Later it says 60 % at the centre and 5 % elsewhere. **Predict:** which part of the loss comes from the 255 cells of the background, at first and later, with the cross-entropy and with the focal loss?
+# An untrained head says about 1 % in every cell (its last bias is made so). Later it says 60 % at the centre and 5 % elsewhere. **Predict:** what fraction of the loss comes from the 255 cells of the background, at first and later, with the cross-entropy and with the focal loss?
 
 # %%
 p = torch.linspace(0.005, 0.995, 199)
@@ -737,7 +737,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure focal}} Left, what one cell costs. Right, which part of the loss the 255 other cells have together, at first and later.
+# {{figure focal}} Left, what one cell costs. Right, what fraction of the loss the 255 other cells contribute together, at first and later.
 #
 # <details><summary>What came of it</summary>
 #
@@ -746,7 +746,7 @@ plots.show(
 #
 # ## The box that will be read
 #
-# Every cell has a box, and a tracker reads one of them: that of the highest score. So that is the one that is trained, in each image, even where the highest score is in the wrong place: a bad cell may be chosen while tracking, too. Two losses of it are added,
+# Every cell has a box, and a tracker reads one of them: the one with the highest score. So this is the box that is trained in each image, even where the highest score is in the wrong place: a bad cell may be chosen while tracking, too. Two losses of this box are added,
 #
 # $$2\,(1 - \text{GIoU}) + 5\, L_1, \qquad \text{GIoU} = \text{IoU} - \frac{|\text{around}| - |\text{union}|}{|\text{around}|} .$$
 #
@@ -763,7 +763,7 @@ plots.show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# What both share goes from the larger of the two left edges to the smaller of the two right ones; what lies around both is the reverse. Only the sides of the former can become negative: `clamp_min(0)` before they are multiplied.
+# The intersection goes from the larger of the two left edges to the smaller of the two right ones; for the box around both it is the reverse. Only the sides of the intersection can become negative: `clamp_min(0)` before they are multiplied.
 # </details>
 
 
@@ -816,7 +816,7 @@ plots.show(
 # %% [markdown]
 # {{figure giou}} Beyond one width the boxes no longer overlap. There 1 − IoU is flat: nothing tells a box on which side the target is. 2 (1 − GIoU) goes on rising, by less and less, and $L_1$ at the same pace as everywhere.
 #
-# Does a network learn from the two of them? A habit worth keeping: before a long training, let a network learn *one* pair by heart. What cannot do that has a fault. Here VitTrack's size, from random weights, on this lesson's two images:
+# Can a network learn from the focal loss and this one? A habit worth keeping: before a long training, let a network learn *one* pair by heart. One that cannot do that has a fault. Here is a network of VitTrack's size, trained from random weights on this lesson's two images:
 
 # %%
 
@@ -1005,7 +1005,7 @@ plots.show(*fault_figure(mended_boxes, "mended"))
 #
 # ## The window, in a tracker
 #
-# Around your decoding stand a search image twice as wide as the template, black beyond the frame, and a network. The tracker follows the target of this lesson among its look-alikes, with your window and without one. **Predict:** where will the two part?
+# The rest of the tracker is a search image twice as wide as the template, black beyond the frame, and the network. It follows the target of this lesson among its look-alikes, with your window and without one. **Predict:** where will the two runs part ways?
 
 
 # %%
@@ -1069,7 +1069,7 @@ print("mean IoU:", told)
 #
 # ## Experiment: what brings what?
 #
-# One stream has position codes, attention between the images, and a backbone that has seen ImageNet. What is each of them worth? The same recipe without one of them at a time, short runs with the same pairs. **Predict:** how far does a network get that sees the search image, but never the template?
+# One stream has position codes, attention between the images, and a backbone that has seen ImageNet. What is each of them worth? Here is the same recipe with one of them left out at a time, in short runs with the same pairs. **Predict:** how far does a network get that sees the search image, but never the template?
 
 # %%
 file = RESULTS / "onestream_arms.json"
@@ -1110,12 +1110,12 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The network that never sees the template is, in {{see arms}}, the floor for the arms with its backbone: only what is above it has been gained by comparing. After so few steps nothing is, as far as can be told: there is no sign that the network compares yet. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. That a network without position codes cannot be told from the recipe as it is need not surprise: its backbone is padded, and lesson 10 has shown that padding tells the place. All intervals stand below, under *What the figures say*.
+# The network that never sees the template is, in {{see arms}}, the floor for the arms with its backbone: only what is above it has been gained by comparing. After so few steps nothing lies above it, as far as can be told: there is no sign yet that the network compares. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. It need not surprise that a network without position codes cannot be told apart from the recipe as it is: its backbone is padded, and lesson 10 has shown that padding gives the place away. All intervals are below, under *What the figures say*.
 # </details>
 #
 # ## What the figures say
 #
-# Each line is a difference in mean IoU while tracking. Its interval is for other sequences *and* other seeds: two runs of one recipe say little of how far seeds lie apart, so the runs of all recipes say it together. Where zero lies inside, none is told from none.
+# Each line is a difference in mean IoU while tracking. Its interval allows for other sequences *and* other seeds: two runs of one recipe say little about how far seeds lie apart, so that is estimated from the runs of all recipes together. Where zero lies inside, no difference has been shown.
 #
 # * Without a part, minus the recipe as it is, {{see arms}}: no position codes {{evidence positions open}}, the template not seen {{evidence joint open}}, a template that looks only at itself {{evidence asymmetric open}}, from random weights {{evidence from-random below}}.
 # * From random weights both, {{see arms}}: convolutions minus one matrix for a patch {{evidence convolutions-patches above}}.
@@ -1192,7 +1192,7 @@ progress()
 # ## Classic mistakes
 #
 # * **A reshape where axes have to change places.** The shape is right, the numbers are not, and nothing stops: in tokens and in heads alike.
-# * **The root of the wrong number.** It is the channels of one head; with $\sqrt C$ every head is too even.
+# * **The root of the wrong number.** The root is that of one head's number of channels; with $\sqrt C$ the attention of every head is too even.
 # * **Two softmaxes for two images.** Kept keys and new ones compete in one, or a search token takes as much from the template whether it fits or not.
 # * **A norm on the sum.** What is added is computed from normed tokens; the sum itself stays as it is.
 # * **A window that adds.** It is multiplied onto probabilities; added to them it can choose a cell of which the network says 0.

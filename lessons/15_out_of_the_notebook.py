@@ -94,7 +94,7 @@ z_image, x_image = (
 #
 # {{part}}
 #
-# Lesson 14 ended with a tracker. Here it follows a target that leaves the image; and beside it stands where its time goes.
+# Lesson 14 ended with a tracker. Here it follows a target that leaves the image; the bars beside the frames show where its time goes.
 
 # %%
 leaving = make_sequence(next(spec for spec in SPECS if spec.leaves))
@@ -131,13 +131,13 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure look}} The target's box is solid, the tracker's dashed: it gives one in every frame, also where there is no target to be seen. Right, the shortest times of the parts of one frame, on this machine.
+# {{figure look}} The target's box is solid, the tracker's dashed: the tracker gives one in every frame, even where there is no target to be seen. Right, the time of each part of one frame on this machine, the shortest of several tries.
 #
 # Whoever wants to *use* the tracker asks four things. Can it be faster? How good is it beside the earlier ones? Does it know when it is lost? And how does it get into a program that is not a notebook? This lesson takes them in turn.
 #
 # ## Which tokens are in the way?
 #
-# Most search tokens are background, and every token costs time in every block. OSTrack removes some on the way, and asks the network itself which: the tokens that the *centre of the template* attends to least. That is called *candidate elimination*. Of 256 tokens ⌈0.7 · 256⌉ = 180 stay, and later 126 and 89.
+# Most search tokens are background, and every token costs time in every block. OSTrack removes some on the way, and asks the network itself which: the tokens that the *centre of the template* attends to least. That is called *candidate elimination*. Of 256 tokens ⌈0.7 · 256⌉ = 180 stay, and 126 and 89 after two further removals.
 #
 # ### Exercise 15.1 · Who stays
 # {{exercise}}
@@ -230,7 +230,7 @@ plots.show(
 #
 # ### Find the fault
 #
-# Somebody else has written how tokens are put back. With one removal it gives what it should. These are the score maps of one search image with no removal, with one and with two, and a symptom: how far the boxes lie from the target in many frames.
+# Somebody else has written the function that puts tokens back. With one removal its result is right. Here are the score maps of one search image with no removal, with one and with two, and the symptom: how far the boxes lie from the target in many frames.
 
 
 # %%
@@ -289,7 +289,7 @@ with torch.no_grad():
 plots.show(*removal_figure(their_put_back, "their put_back"))
 
 # %% [markdown]
-# {{figure fault}} Score maps after 0, 1 and 2 removals of 15 %, each with its peak; right, the distances of the boxes from the targets, in pixels of the search image. Nothing stops with an error: every number of a place is below 256.
+# {{figure fault}} Score maps after 0, 1 and 2 removals of 15 %, each with its peak; right, the distances of the boxes from the targets, in pixels of the search image. No error is raised, since every place has a number below 256.
 #
 # ### Exercise 15.2 · Back to their places
 # {{exercise}}
@@ -336,7 +336,7 @@ plots.show(*removal_figure(mended_put_back, "mended"))
 #
 # ## What is saved?
 #
-# Time depends on the machine; what can be counted beforehand are *products* of two numbers. A block multiplies each of its tokens by the matrices of query, key and value and by $W$, of $C \times C$ numbers each; it multiplies queries by keys, and shares by values; and in its second half two layers lead from $C$ channels to a multiple of it, `ratio` · $C$, and back. Sums, norms and the softmax are not counted.
+# Time depends on the machine; what can be counted beforehand are *products* of two numbers. A block multiplies each of its tokens by the matrices of query, key and value and by $W$, of $C \times C$ numbers each; it multiplies queries by keys, and attention weights by values; and in its second half two layers lead from $C$ channels to a multiple of it, `ratio` · $C$, and back. Sums, norms and the softmax are not counted.
 #
 # ### Exercise 15.3 · Products of a block
 # {{exercise}}
@@ -349,7 +349,7 @@ plots.show(*removal_figure(mended_put_back, "mended"))
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Queries (N, C) times keys (C, N): N² · C products; the shares (N, N) times the values (N, C) as many. With heads each has d channels, and there are C / d of them.
+# Queries (N, C) times keys (C, N): N² · C products; the weights (N, N) times the values (N, C) take as many. With heads each has d channels, and there are C / d of them.
 # </details>
 
 
@@ -375,7 +375,7 @@ def block_products(before, after, channels, ratio):
 
 
 # %% [markdown]
-# OSTrack's network is ViT-B: twelve blocks, 768 channels, ratio 4; tokens are removed in blocks 4, 7 and 10. **Predict:** 89 of 256 search tokens are left at the end, a third. Which part of the products is left?
+# OSTrack's network is ViT-B: twelve blocks, 768 channels, ratio 4; tokens are removed in blocks 4, 7 and 10. **Predict:** 89 of 256 search tokens are left at the end, a third. What fraction of the products is left?
 
 
 # %%
@@ -424,7 +424,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# Less is saved than tokens are gone. The blocks before the first removal see all of them, the template's 64 are never removed, and a block's attention still sees those that it sends away.
+# The saving is smaller than the fraction of tokens that are gone. The blocks before the first removal see all of them, the template's 64 are never removed, and the attention of a block that removes tokens still sees these.
 # </details>
 #
 # ## What it does to the boxes
@@ -464,7 +464,7 @@ print("against no removal:", told)
 #
 # <details><summary>What came of it</summary>
 #
-# The printed line says from where on the loss is told apart from none, in this sequence. Whether the missing tokens do it, or the zeros that a head of convolutions has never met in its map, this figure does not separate. The time gained need not be what was counted: the head reads a whole map whatever is left, and the backbone is not in this figure at all.
+# The printed line says from which fraction on a loss can be told from none, in this sequence. This figure does not show whether the missing tokens cause it, or the zeros that a head of convolutions has never met in its map. The time gained need not match the products counted: the head reads a whole map whatever is left, and the backbone is not in this figure at all.
 # </details>
 #
 # In the explorer of lesson 14 the same network now removes tokens: three tenths in block 2, and three tenths of what is left in block 3. It shows who is gone: in blocks 3 and 4 removed cells are grey.
@@ -475,11 +475,11 @@ thinned.eliminate, thinned.keep = (2, 3), 0.7
 AttentionExplorer(sequence, thinned)
 
 # %% [markdown]
-# **Find out by playing:** go through the frames in block 4. Are there frames in which cells of the target are grey, and where in its box do they lie? Does what stays lie together, or are there islands, and what is to be seen in them? And where the score's peak leaves the target: were the target's tokens gone before, or were they there and something else had the higher score?
+# **Find out by playing:** go through the frames in block 4. Are there frames in which cells of the target are grey, and where in its box do they lie? Do the cells that stay form one piece, or are there islands, and what do these show? And where the score's peak leaves the target: had the target's tokens been removed, or were they still there while something else had the higher score?
 #
 # <details><summary>What to see</summary>
 #
-# The target's box holds 16 cells, and in every one of the 59 frames some of them are grey: 3 to 10, most often near its centre. What stays is never in one piece: the largest holds between two fifths and nine tenths of the 126 cells, and up to fifteen smaller ones lie around it. By the squares of the cells, the peak leaves the target in two frames. In frame 28 ten of the target's cells are grey; but there it leaves the target with all tokens, too. In frame 41 eleven are there, and the peak lies at the edge of the box on a cell that was removed, where the head met a zero: with all tokens it stays on the target. With all tokens, however, it leaves the target in six frames. How two trackers compare, one sequence of 59 frames does not say.
+# The target's box holds 16 cells, and in every one of the 59 frames some of them are grey: 3 to 10, most often near its centre. The cells that stay are never in one piece: the largest holds between two fifths and nine tenths of the 126 cells, and up to fifteen smaller ones lie around it. Judged by the square of its cell, the peak leaves the target in two frames. In frame 28 ten of the target's cells are grey; but there the peak leaves the target with all tokens, too. In frame 41 eleven of them are left, and the peak lies at the edge of the box, on a cell that was removed, where the head met a zero; with all tokens it stays on the target. With all tokens, however, it leaves the target in six frames. One sequence of 59 frames does not say how two trackers compare.
 # </details>
 #
 # **A good place to stop.** You know what can be left out, and what it saves.
@@ -531,7 +531,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# On generated sequences the one stream comes last, {{see pairs}}: behind SiamFC {{evidence pairs-siamfc above}}, SiamRPN++ {{evidence pairs-siamrpnpp above}} and ATOM {{evidence pairs-atom above}}. How these three stand among themselves no interval here says. All this says what a short training makes of equal pairs, no more; what ten times as many steps would make of them is not measured here.
+# On generated sequences the one stream comes last, {{see pairs}}: behind SiamFC {{evidence pairs-siamfc above}}, SiamRPN++ {{evidence pairs-siamrpnpp above}} and ATOM {{evidence pairs-atom above}}. No interval here says how these three compare with one another. All this holds for a short training on equal pairs, no more; what ten times as many steps would bring is not measured here.
 # </details>
 #
 # ### On real targets
@@ -565,7 +565,7 @@ plots.show(
 #
 # ### Place, size, or steps?
 #
-# The one stream had SiamRPN++'s backbone, pairs and steps. What, then, costs it the difference of {{see real}}? One factor at a time: after every frame the tracker is told the *true size* and keeps the place it found, or is told the *true place* and keeps the size. What remains of the difference when both are told the true size cannot come from size; what remains when both are told the true place cannot come from place. And a question to the training: the cards keep the IoU on held-out pairs along the way. **Predict:** attention has to learn how to compare, correlation compares from the first step on. How would that show in the curves?
+# The one stream had SiamRPN++'s backbone, pairs and steps. What, then, explains the difference in {{see real}}? Take one factor at a time: after every frame the tracker is told the *true size* and keeps the place it found, or is told the *true place* and keeps the size. What remains of the difference when both are told the true size cannot come from size; what remains when both are told the true place cannot come from place. And a question about the training: the networks' cards record the IoU on held-out pairs along the way. **Predict:** attention has to learn how to compare, correlation compares from the first step on. How would that show in the curves?
 
 # %%
 told_one = read_measured(RESULTS / "place_or_size.json")
@@ -603,9 +603,9 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# On generated sequences, {{see why}}, the place seems to make the difference: told where the target is, the two are level as far as can be told, told how large it is, the one stream stays behind. On the real ones it is not the place: told it, the one stream stays behind about as far as before. Told the size, whether it does is open, but more than half of the difference of the means is still there. The size, then, at most in part. The one stream's tracker takes the size of every single frame as it comes; SiamRPN++'s penalises and smooths it. The next figure tries whether that is why.
+# On generated sequences, {{see why}}, the place seems to make the difference: told the true place, the two are level as far as the intervals say; told the true size, the one stream stays behind. On the real ones it is not the place: told that, the one stream stays behind about as far as before. Told the true size, whether it stays behind is open, but more than half of the difference of the means is still there. So size explains the difference at most in part. The one stream's tracker takes the size of every single frame as it comes; SiamRPN++'s tracker penalises and smooths changes of size. The next figure tests whether that is why.
 #
-# On held-out pairs SiamRPN++ has after 1,000 steps what the one stream reaches between 5,000 and 6,000. What is missing at first, the arms of lesson 14 show: after 1,500 steps the one stream cannot be told from a network that never sees the template, while with the same pairs the three that have a comparison built in, or learn one on the first frame, are ahead, {{see pairs}}. So there is no sign yet that it compares. Whether more pairs would close the rest has not been measured.
+# On held-out pairs SiamRPN++ reaches after 1,000 steps what the one stream reaches between 5,000 and 6,000. The arms of lesson 14 show what is missing at first: after 1,500 steps the one stream cannot be told apart from a network that never sees the template, while the three that have a comparison built in, or learn one on the first frame, are ahead with the same pairs, {{see pairs}}. So at that point there is no sign yet that it compares. Whether more pairs would close the rest of the gap has not been measured.
 # </details>
 #
 # Is it the smoothing, then? The one stream can have some: after every frame it believes only a fraction of the change of size that it found. And SiamRPN++ can do without: no penalty, and a rate of 1. **Predict:** which of the two changes more?
@@ -631,16 +631,16 @@ plots.show(
 print("\n".join(words))
 
 # %% [markdown]
-# {{figure smoothing}} A dot is the mean difference over the sequences, the bar its interval; the number behind the one stream is the rate, 1 would be the tracker as it is.
+# {{figure smoothing}} A dot is the mean difference over the sequences, the bar its interval; the number after “one stream” is the rate; a rate of 1 would be the tracker as it is.
 #
 # <details><summary>What came of it</summary>
 #
-# On the real targets SiamRPN++ without its penalty and its smoothing is worse {{evidence unsmoothed-real below}}; but the one stream gains nothing that could be told from 0 by smoothing, at none of the three rates (at 0.3 {{evidence smoothed-real open}}, and on the generated sequences {{evidence smoothed-generated open}}). So the tracker around the network explains at most a part of the difference of {{see real}}. What is wrong with the one stream's sizes is not what this kind of smoothing mends.
+# On the real targets SiamRPN++ without its penalty and its smoothing is worse {{evidence unsmoothed-real below}}; but smoothing gains the one stream nothing that could be told from 0, at any of the three rates (at 0.3 {{evidence smoothed-real open}}, and on the generated sequences {{evidence smoothed-generated open}}). So the tracker around the network explains at most a part of the difference of {{see real}}. What is wrong with the one stream's sizes is not what this kind of smoothing mends.
 # </details>
 #
 # ### What was published
 #
-# A number on GOT-10k has two meanings. Its rules ask for training on its own videos alone; the targets of its test belong to other classes than those. Many networks were trained on everything there is, and their numbers are larger. The two must not be compared.
+# A number on GOT-10k can mean two things. The benchmark's rules ask for training on its own videos alone, and the targets of its test videos belong to other classes than those of its training videos. Many networks were trained on everything there is, and their numbers are larger. The two must not be compared.
 
 # %%
 paper = read_measured(RESULTS / "onestream_published.json")
@@ -686,13 +686,13 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure published}} Left, as published; compare marks of one kind. In the table of small ones two parts of GOT-10k meet, validation and test: compare rows of one part. Right, what the difference is for two trackers that are known in both meanings. None of these numbers can be set beside this course's: its network has seen 144,000 pairs from a few videos and photographs, OSTrack's 18 million from thousands of videos.
+# {{figure published}} Left, as published; compare marks of one kind. The table of small networks mixes two parts of GOT-10k, validation and test: compare rows of one part. Right, the difference for two trackers whose number is known in both meanings. None of these numbers can be compared with this course's: its network has seen 144,000 pairs from a few videos and photographs, OSTrack's 18 million from thousands of videos.
 #
 # ## Is it lost?
 #
 # The question that users of trackers ask most, after "how do I run it on my own video". A tracker always has a highest score; what is it worth? The score of this head was trained with negative pairs, search images without the target, in which all of the heat map is 0.
 #
-# A score that tells *lost* from *not lost* puts lost frames below the others. How well it does so, over all thresholds at once, is one number: the *area under the ROC curve*, which is the fraction of all pairs, one lost frame and one that is not, in which the lost one has the lower score. It asks for the order alone, so a PSR can be compared with a probability.
+# A score that tells *lost* from *not lost* puts lost frames below the others. How well it does so, over all thresholds at once, is one number: the *area under the ROC curve*. Of all pairs of a lost frame and one that is not lost, it is the fraction in which the lost one has the lower score. Only the order of the scores counts, so a PSR can be compared with a probability.
 #
 # ### Exercise 15.4 · The area
 # {{exercise}}
@@ -728,7 +728,7 @@ def area(scores, lost):
 
 
 # %% [markdown]
-# Back to the sequence of {{see look}}, whose target leaves the image and comes back. *Lost* is a frame in which the target is out of view, or the box has no overlap with it. Each tracker has its own lost frames, and its own score. **Predict:** whose score knows?
+# Back to the sequence of {{see look}}, whose target leaves the image and comes back. A frame is *lost* if the target is out of view, or the box has no overlap with it. Each tracker has its own lost frames, and its own score. **Predict:** whose score tells the lost frames best?
 
 # %%
 makers = {
@@ -819,7 +819,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure signals}} The same question, shipped. Left, for every threshold: which part of the lost frames is below it, and which part of the others. Right, the areas with intervals from drawing sequences again, on generated sequences whose target leaves or is hidden, and on real ones with these attributes. Here a target counts as out of view while less than a tenth of it is visible; a tracker that is lost in no frame of the real ones has no area there. ATOM has two signals, its score and its state (lesson 13).
+# {{figure signals}} The same question, answered by results that come with the course. Left, for every threshold: what fraction of the lost frames lies below it, and what fraction of the others. Right, the areas with intervals from resampling the sequences, on generated sequences whose target leaves or is hidden, and on real ones with these attributes. Here a target counts as out of view while less than a tenth of it is visible; a tracker that is lost in no frame of the real ones has no area there. ATOM has two signals, its score and its state (lesson 13).
 #
 # An area compares *signals*, not trackers: each is asked about its own lost frames. A tracker that is rarely lost can have a smaller area than one that is lost often and knows it.
 #
@@ -881,7 +881,7 @@ class ForOpenCV(nn.Module):
 # %% [markdown]
 # Now the file. `course_lib/models/export.py` writes it from a module like yours, with PyTorch's *older* exporter (the file of the default one crashes OpenCV's reader), opens it in OpenCV, and keeps it only if its maps agree with PyTorch's. It needs the package `onnx`; without it the cell says so and goes on.
 #
-# Two things about OpenCV's part are written nowhere, and were found by comparing numbers. It swaps no colours: the frames it gets have to be RGB. And of the three deviations it takes a wrong inverse (that of a quaternion), so that by default the network is given images that are too faint, two of their colours turned round. `opencv_tracker` sets the deviations so that what arrives is right.
+# Two things about OpenCV's part are documented nowhere, and were found by comparing numbers. It does not swap colours: the frames it gets have to be RGB. And it inverts the three deviations wrongly (as those of a quaternion), so that by default the network is given images that are too faint, with two of their colours inverted. `opencv_tracker` sets the deviations so that what arrives is right.
 
 # %%
 file = RUNS / "lesson15" / "tracker.onnx"
@@ -965,7 +965,7 @@ print(measured_words(speeds))
 #
 # ## What the figures say
 #
-# Each line is a difference with its interval, over sequences; where zero lies inside, or nothing has been measured yet, none is told from none.
+# Each line is a difference with its interval, over sequences; where zero lies inside, or nothing has been measured yet, no difference has been shown.
 #
 # * AUC on the real targets, {{see real}}, one stream minus the other: SiamFC {{evidence stream-siamfc open}}, SiamRPN++ {{evidence stream-siamrpnpp below}}, ATOM {{evidence stream-atom below}}, ATOM with scales {{evidence stream-atom-scales below}}. SiamRPN++ had the same backbone, pairs and steps, so attention alone has not made the better tracker here. It is one network, of one seed.
 # * One stream minus SiamRPN++ in mean IoU, {{see why}}: on generated sequences, told the true place {{evidence told-place-generated open}}, the true size {{evidence told-size-generated below}}; on real ones, told the true place {{evidence told-place-real below}}, the true size {{evidence told-size-real open}}.
@@ -975,7 +975,7 @@ print(measured_words(speeds))
 #
 # ## An open task
 #
-# OpenCV calls a target lost where score times window is below 0.2, whatever the network; the course's tracker where the score alone is, its setting `lost_below`. Choose this one for your network. The rule: choose it on generated sequences that belong to no benchmark, so that at most 5 % of the followed frames are called lost; then look *once*, on others, at what it finds.
+# OpenCV calls a target lost where score times window is below 0.2, whatever the network; the course's tracker does so where the score alone is below its setting `lost_below`. Choose that setting for your network. The rule: choose it on generated sequences that belong to no benchmark, so that at most 5 % of the followed frames are called lost; then look *once*, on others, at what it finds.
 
 
 # %%
@@ -1051,7 +1051,7 @@ progress()
 # ## Classic mistakes
 #
 # * **A window on logits.** Export what comes after the sigmoids.
-# * **Places of places.** After two removals, or two crops, or two resamplings, a number means something else. Say in the docstring among what it counts.
+# * **Places of places.** After two removals, or two crops, or two resamplings, a number means something else. Say in the docstring what it is an index into.
 # * **One threshold for all trackers.** A PSR of 7, a response of 2 and a score of 0.2 have nothing in common but the order of frames.
 # * **A comparison with another's numbers.** Other data, other steps, another machine: each is enough to explain a difference.
 # * **A file that was never opened.** An exported network is a new program. Run it, and compare numbers, before it leaves; also the numbers that go *in*.

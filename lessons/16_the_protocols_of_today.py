@@ -64,13 +64,13 @@ axes[0, 0].set_title("MOSSE, a run from every anchor frame", fontsize=10)
 plots.show(figure, alt=f"A bar for each run over the frames, coloured by overlap: {told}.")
 
 # %% [markdown]
-# {{figure look}} Each bar is a run. The triangle is its first frame and points to where it goes; colour is the overlap with the truth; a cross is where the run fails, and the thin rest is what comes after. The same tracker on the same clip, and it depends on the start whether it comes through.
+# {{figure look}} Each bar is a run. The triangle marks its first frame and points in its direction; colour is the overlap with the truth; a cross is where the run fails, and the thin line is what comes after. The tracker and the sequence are the same throughout: whether a run comes through depends on where it starts.
 #
-# Why not restart, as before? A restart five frames after a failure falls into the very trouble that caused it, or just behind it, and which of the two decides the score. The five frames, and the ten after a start that did not count, were settings that could be argued about. *Multi-start* has none of them; and a start from a frame in the clip costs nothing but time, since every frame has a true box.
+# Why not restart, as before? A restart five frames after a failure falls into the very trouble that caused it, or right after it, and the score depends on which. The five frames, and the ten after a start that did not count, were settings that could be argued about. *Multi-start* has none of them; and a start from any other frame of the sequence costs nothing but time, since every frame has a true box.
 #
 # ## Where runs begin
 #
-# VOT publishes its anchor frames in files. Where there are none, the course places its own: one is wanted on the first frame, on every 50th, and on the last. Where the target is hardly visible there, it is moved to the nearest usable frame, by at most five frames; without one it is left out. Two that come to lie on one frame are one. A run goes forward if at least as many frames follow the anchor frame as precede it.
+# VOT publishes its anchor frames in files. Where there are none, the course places its own: one is wanted on the first frame, on every 50th, and on the last. If the target is hardly visible on such a frame, the anchor is moved to the nearest usable frame, by at most five frames; if there is none, it is left out. Two that end up on the same frame count as one. A run goes forward if at least as many frames follow the anchor frame as precede it.
 #
 # ### Exercise 16.1 · Anchor frames and runs
 # {{exercise}}
@@ -141,7 +141,7 @@ plots.show(
 #
 # One bad frame is no failure: a box may miss its target for a moment and be right in the next. VOT calls a frame *bad* if the overlap is at most 0.1, and a run *failed* at the first of ten bad frames in a row. How many frames came before is the run's *progress* $P$; for a run without a failure it is $N$, all of them.
 #
-# Two details are those of the toolkit, and change numbers: the tracker reports nothing on its start frame, so this has overlap 0, and it may be the first of the ten; and a frame without a target is never bad, and ends a row of bad ones.
+# Two details follow the toolkit, and affect the numbers: the tracker reports nothing on its start frame, so that frame has overlap 0 and may be the first of the ten; and a frame without a target is never bad, and ends a row of bad ones.
 #
 # ### Exercise 16.2 · Failure and progress
 # {{exercise}}
@@ -180,7 +180,7 @@ def progress_of(overlaps, present, grace):
 
 
 # %% [markdown]
-# Ten is a choice. **Predict:** what does a failure at the first bad frame change, for a tracker whose target is hidden behind a pole for five frames, and which then goes on with it?
+# Ten is a choice. **Predict:** what changes if the first bad frame is already a failure, for a tracker whose target is hidden behind a pole for five frames, and that follows it again afterwards?
 
 # %%
 graces = (1, 2, 5, 10, 20, 40)
@@ -204,11 +204,11 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure grace}} The fraction of each run that comes before its failure, if so many bad frames in a row are one.
+# {{figure grace}} The fraction of each run that comes before its failure, by how many bad frames in a row count as a failure.
 #
 # <details><summary>What came of it</summary>
 #
-# With a grace of 1 every run fails on its start frame, since that has overlap 0 and is the first bad one: the rule as it is needs a grace of 2 at least. With a few more, whoever loses a hidden target for five frames and finds it again has not failed. A line that stays below 1 up to a grace of 40 is a run that misses its target for 40 frames in a row, or more.
+# With a grace of 1 every run fails on its start frame, since that has overlap 0 and is the first bad one: the rule as it is needs a grace of 2 at least. With a grace above five, a tracker that loses a hidden target for five frames and finds it again has not failed. A line that stays below 1 up to a grace of 40 is a run that misses its target for 40 frames in a row, or more.
 # </details>
 #
 # ## Accuracy and robustness
@@ -217,9 +217,9 @@ plots.show(
 #
 # $$A = \frac{\sum_{\text{runs}} \sum_{t<P} o_t}{\sum_{\text{runs}} P}, \qquad R = \frac{\sum_{\text{runs}} P}{\sum_{\text{runs}} N}.$$
 #
-# Over sequences they are averaged with different weights: accuracy by the frames before a failure ($\sum P$), so that frames count and not clips; robustness by the *length of the sequence*, however many runs it has.
+# Over sequences they are averaged with different weights: accuracy by the frames before a failure ($\sum P$), so that frames count and not sequences; robustness by the *length of the sequence*, however many runs it has.
 #
-# The start frame's 0 counts in $A$: whoever is perfect over 200 frames has 199/200.
+# The start frame's 0 counts in $A$: a tracker that is perfect over 200 frames has an accuracy of 199/200.
 #
 # ### Exercise 16.3 · Accuracy, robustness, and their weights
 # {{exercise}}
@@ -285,7 +285,7 @@ plots.show(
 #
 # ## Expected overlap
 #
-# Accuracy can be had at the cost of robustness: whoever fails early, fails before it gets difficult. *EAO* is one number for both: what mean overlap is to be expected over $j$ frames? $\Phi(j)$ is a mean over runs, and EAO is the mean of $\Phi(j)$ over lengths $j$ that are typical, in VOT2020 to VOT2022 from 115 to 754. As in lesson 01, a failed run counts as 0 from its failure on. Then, for each $j$:
+# Accuracy can be had at the cost of robustness: whoever fails early, fails before it gets difficult. *EAO* is one number for both: what mean overlap is to be expected over $j$ frames? $\Phi(j)$ is a mean over runs, and EAO is the mean of $\Phi(j)$ over typical lengths $j$: from 115 to 754 in VOT2020 to VOT2022. As in lesson 01, a failed run counts as 0 from its failure on. Then, for each $j$:
 #
 # * a run of more than $j$ frames ($N > j$) counts with the mean of its overlaps in frames $1 \dots j$;
 # * a shorter one that did *not* fail is left out: how it would have gone on is unknown;
@@ -383,7 +383,7 @@ ProtocolExplorer(sequence, partial(make_tracker, "mosse"), "MOSSE")
 # | **target present** | the overlap | 0 |
 # | **target absent** | 0 | 1 |
 #
-# The mean over all frames is the *quality*. The first frame counts as 0: nothing is reported there. Beside it stand its parts, among them *robustness*, here the fraction of the frames with a target in which the overlap is above 0, and *absence detection*, the fraction of the frames without a target in which absence is reported; of ten such frames or fewer nothing is said.
+# The mean over all frames is the *quality*. The first frame counts as 0: nothing is reported there. Beside it stand its parts, among them *robustness*, here the fraction of the frames with a target in which the overlap is above 0, and *absence detection*, the fraction of the frames without a target in which absence is reported; it is not given for ten such frames or fewer.
 #
 # ### Exercise 16.5 · Quality
 # {{exercise}}
@@ -406,8 +406,8 @@ def quality(overlaps, present, reported):
     Args:
         overlaps: array (T,), of the reported with the true box; 0 where either is missing, and
             on the first frame.
-        present: array (T,) of bool, whether there is a true box; so on the first frame.
-        reported: array (T,) of bool, whether the tracker gave a box; not so on the first frame.
+        present: array (T,) of bool, whether there is a true box; True on the first frame.
+        reported: array (T,) of bool, whether the tracker gave a box; False on the first frame.
 
     Returns:
         quality; robustness, the fraction of the frames with a target whose overlap is above 0;
@@ -469,12 +469,12 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# Robustness can only fall: each report that is withdrawn may have been a hit, none becomes one. Absence detection can only rise. Quality is where the two are weighed against one another, frame by frame: it rises as long as more absent frames are noticed than overlap is given away.
+# Robustness can only fall: a report that is withdrawn may have been a hit, and no withdrawal makes one. Absence detection can only rise. Quality is where the two are weighed against one another, frame by frame: it rises as long as more absent frames are noticed than overlap is given away.
 # </details>
 #
 # ## How sure is it?
 #
-# One threshold is a choice; long-term challenges look at all of them. With the frames *reported* at a threshold $\tau$, those with a score of at least $\tau$:
+# One threshold is a choice; long-term challenges look at all thresholds. A frame is *reported* at a threshold $\tau$ if its score is at least $\tau$. Then:
 #
 # $$\mathrm{Pr}(\tau) = \frac{\text{sum of overlaps in reported frames}}{\text{number of reported frames}}, \qquad \mathrm{Re}(\tau) = \frac{\text{the same sum}}{\text{number of frames with a target}}.$$
 #
@@ -567,11 +567,11 @@ plots.show(*f_figure(mended_f, "mended"))
 #
 # ## In real time
 #
-# All of this waits for the tracker. VOT's real-time challenge does not: frames arrive at 20 a second, and whoever is late is scored with the last box. Lesson 11 runs it; multi-start has it too, with the same clock for every run. (The rule here is the paper's, as the course reads it; VOT's two toolkits count late boxes in ways of their own, so its numbers are comparable with each other alone.)
+# All of this waits for the tracker. VOT's real-time challenge does not: frames arrive at 20 a second, and a tracker that is late is scored with its last box. Lesson 11 runs that challenge; multi-start has a real-time form, too, with the same clock for every run. (The rule here is the paper's, as the course reads it; VOT's two toolkits count late boxes in ways of their own, so the numbers here are comparable only with one another.)
 #
 # ## Experiment: does the protocol change the ranking?
 #
-# The same trackers on the same generated clips under three protocols: one pass (mean IoU), lesson 01's supervised protocol (EAO), and multi-start (EAO, with your functions). How far would a score move with other clips? The *bootstrap* draws as many clips with replacement, two thousand times, and looks. **Predict:** in which of the three are the intervals widest, against the gaps between the trackers?
+# The same trackers on the same generated clips under three protocols: one pass (mean IoU), lesson 01's supervised protocol (EAO), and multi-start (EAO, with your functions). How far would a score move with other clips? The *bootstrap* draws as many sequences as there are, with replacement, two thousand times, and looks at the spread. **Predict:** in which of the three are the intervals widest, relative to the gaps between the trackers?
 
 # %%
 trackers = by_profile(
@@ -666,7 +666,7 @@ show_table(rows, f"{len(trackers)} trackers on {len(sequences)} generated clips"
 # %% [markdown]
 # ## The course's leaderboard
 #
-# The same on 22 real targets of OTB and VOT2014, from a run that takes hours: the trackers that are through so far, and not yet all of those with a network. **Predict:** which two protocols agree most, and is any pair of trackers surely in another order?
+# Here is the same comparison on 22 real targets of OTB and VOT2014, from a run that takes hours; not all of the trackers with a network have been through it yet. **Predict:** which two protocols agree most, and does any pair of trackers surely change places?
 
 # %%
 path = RESULTS / "leaderboard.json"
@@ -711,18 +711,18 @@ else:
 #
 # <details><summary>What came of it</summary>
 #
-# Which two agree most, the table says, but it has no interval for the difference of two of its rows; no pair of trackers surely changes places. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other clips would have reversed it as well.
+# The table says which two agree most, but it has no interval for the difference of two of its rows; no pair of trackers surely changes places. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other clips would have reversed it as well.
 #
-# The rule of real time changes nothing for whoever keeps up. Whoever takes a little longer than a twentieth of a second is late in many frames, and in each of them is scored with an old box and next searches around it.
+# The real-time rule changes nothing for a tracker that keeps up. A tracker that takes a little longer than a twentieth of a second is late in many frames; in each of them it is scored with an old box, around which it then searches.
 # </details>
 #
 # ## What the figures say
 #
-# Each bracket is a number with its interval; where zero lies inside, or nothing has been measured yet, it is not told from none. They are read from the course's leaderboard, {{see board}}.
+# Each bracket is a number with its interval; where zero lies inside, or nothing has been measured yet, no difference has been shown. The numbers are read from the course's leaderboard, {{see board}}.
 #
 # * How alike protocols rank, Kendall's $\tau_K$, {{see board}}: one pass and supervised {{evidence tau-ope-vot above}}, one pass and multi-start {{evidence tau-ope-multistart above}}, supervised and multi-start {{evidence tau-vot-multistart above}}.
-# * Pairs of trackers that two protocols surely rank in opposite order, counted, {{see board}}: one pass and supervised {{evidence turned-ope-vot open}}, one pass and multi-start {{evidence turned-ope-multistart open}}, supervised and multi-start {{evidence turned-vot-multistart open}}. None is: of every pair that changes places, one protocol at least is not sure.
-# * What the real-time rule costs, EAO with it minus without, {{see board}}: SiamFC {{evidence late-siamfc below}}, SiamRPN {{evidence late-siamrpn open}}, SiamRPN++ {{evidence late-siamrpnpp open}}. Kendall's $\tau_K$ of the two {{evidence tau-vot-vot-realtime above}}, pairs surely turned {{evidence turned-vot-vot-realtime open}}. This is one machine, one thread and single precision; on another the row of SiamFC would be another.
+# * Pairs of trackers that two protocols surely rank in opposite order, counted, {{see board}}: one pass and supervised {{evidence turned-ope-vot open}}, one pass and multi-start {{evidence turned-ope-multistart open}}, supervised and multi-start {{evidence turned-vot-multistart open}}. There is none: for every pair that changes places, at least one protocol is not sure.
+# * What the real-time rule costs, EAO with it minus without, {{see board}}: SiamFC {{evidence late-siamfc below}}, SiamRPN {{evidence late-siamrpn open}}, SiamRPN++ {{evidence late-siamrpnpp open}}. Kendall's $\tau_K$ of the two {{evidence tau-vot-vot-realtime above}}, pairs surely reversed {{evidence turned-vot-vot-realtime open}}. This is one machine, one thread and single precision; on another the row of SiamFC would be another.
 #
 # ## An open task
 #

@@ -65,10 +65,10 @@ for label, frame in race.failures.items():
 #
 # <details><summary>What to see</summary>
 #
-# Something passes in front of the target between frames 25 and 37. MOSSE's PSR falls there from above 20 to 4, KCF's peak from about .5 to .2, and both rise again with the target; from frame 54 on something passes again, and the clip ends while the target is hidden. Template matching falls long before it misses: from .95 to .3 within the first 20 frames, since the target no longer looks as it did in the first. In frame 21 it jumps to something else, rises to about .4 and stays: of the wrong place it is surer than it was of the right one at last.
+# Something passes in front of the target between frames 25 and 37. MOSSE's PSR falls there from above 20 to 4, KCF's peak from about .5 to .2, and both rise again with the target; from frame 54 on something passes again, and the clip ends while the target is hidden. The score of template matching falls long before the tracker misses: from .95 to .3 within the first 20 frames, since the target no longer looks as it did in the first. In frame 21 the tracker jumps to something else; its score rises to about .4 and stays there. It is surer of the wrong place than it finally was of the right one.
 # </details>
 #
-# What is missing is not another response. It is somebody who notices, waits, looks elsewhere, and is not taken in by the first thing that looks alike. After that, the lesson leaves the single target and the course's own clips: several targets, your own video, your own labels. Last comes your own tracker, which is judged by whom it leaves behind.
+# What the tracker lacks is not another response: it is something that notices that the target is lost, waits, looks elsewhere, and is not taken in by the first thing that looks similar. After that, the lesson leaves the single target and the course's own sequences: several targets, your own video, your own labels. Last comes your own tracker, which is judged by the trackers that it leaves behind.
 #
 # ## Sure, unsure, lost
 #
@@ -78,7 +78,7 @@ for label, frame in race.failures.items():
 # * **unsure**: the box stays where it was last sure, and *nothing is learned*; a tracker that learns while it is unsure learns what hides its target;
 # * **lost**: unsure for more than a few frames, its *patience*. From now on it is asked in the whole frame.
 #
-# While it is not sure, it is also asked at other places. There it must be surer than at home: among thirty places one looks good by chance. So there are two thresholds, `sure` for where it is, and `found`, which is higher, for elsewhere. A score of NaN is that of a tracker that does not say; it is left alone.
+# While it is not sure, it is also asked what it would find at other places. There it must be surer than where it is: among thirty places one looks good by chance. So there are two thresholds, `sure` for where it is, and `found`, which is higher, for elsewhere. A score of NaN means that the tracker does not say how sure it is; it is left alone.
 #
 # ### Exercise 17.1 · Three states
 # {{exercise}}
@@ -161,7 +161,7 @@ def places(box, spacing, height, width):
 
 
 # %% [markdown]
-# Both together around template matching, with its correlation as the score: `fork` keeps what it knew before an unsure frame, `ask` says what it would find elsewhere, `believe` puts it there. This one does not wait until the target is lost: from the first unsure frame on it asks at sixteen places of the grid in each.
+# Here both are put around template matching, with its correlation as the score: `fork` keeps the tracker as it was before an unsure frame, `ask` says what it would find elsewhere, `believe` puts it there. This scheme does not wait until the target is lost: from the first unsure frame on, it asks at sixteen places of the grid in every frame.
 
 
 # %%
@@ -221,7 +221,7 @@ plots.show(
 #
 # ### Does it pay?
 #
-# One clip is an anecdote. `trackers/redetection.py` is the same scheme around any tracker that says how sure it is and can be told where to look; thresholds come with the course for template matching, MOSSE, KCF, and the weights of SiamFC, SiamRPN and SiamRPN++, those of other weights are chosen with `benchmarks/refound.py --choose`. While it is unsure, it asks in a ring around the box; in the whole frame only when the target is lost. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box or fewer, or one that searches four? And what does it cost in frames per second?
+# One clip is an anecdote. `trackers/redetection.py` is the same scheme around any tracker that says how sure it is and can be told where to look; thresholds come with the course for template matching, MOSSE, KCF, and the weights of SiamFC, SiamRPN and SiamRPN++; for other weights they are chosen with `benchmarks/refound.py --choose`. While the tracker is unsure, it is asked in a ring around the box; in the whole frame only when the target is lost. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box or fewer, or one that searches four? And what does it cost in frames per second?
 
 
 # %%
@@ -264,18 +264,18 @@ show_table(
 print(measured_words(refound))
 
 # %% [markdown]
-# {{figure refound}} Differences and their 95 % intervals over the same clips, whose targets are hidden or leave the view: left of the AUC, right of the mean IoU in the frames after the target was first away in which it is visible. The clips were chosen for that: on others there is less to gain.
+# {{figure refound}} Differences and their 95 % intervals over the same clips, whose targets are hidden or leave the view: left, in AUC; right, in the mean IoU over those frames after the target's first absence in which it is visible. The sequences were chosen for that: on others there is less to gain.
 #
 # <details><summary>What came of it</summary>
 #
-# All five differences are above zero; whose interval is, too, stands under *What the figures say*. In the mean, the three classical ones, which search near their box, gain more than the two networks. That they gain *because* of it is not isolated: they also differ in how well their scores say that the target is lost. The table has the price: frames per second on a sequence in which the target is hidden for a while.
+# All five mean differences are above zero; *What the figures say* tells for which of them the whole interval is. On average, the three classical ones, which search near their box, gain more than the two networks. Whether they gain *because* of that is not isolated: they also differ in how well their scores say that the target is lost. The table has the price: frames per second on a sequence in which the target is hidden for a while.
 # </details>
 #
 # ## Several targets
 #
 # {{part}}
 #
-# Several targets are several trackers: none of this course knows of the others. One thing must be settled between them. If two targets look alike and meet, both trackers may end on the same one, each content. Two boxes that overlap strongly claim one place, and the surer one is believed; the other is *unsure*, whatever its score, and learns nothing. Scores can be compared since the trackers are of one kind.
+# Several targets take several trackers, one for each; no tracker of this course knows of the others. One thing must be settled between them. If two targets look alike and meet, both trackers may end up on the same one, each of them sure. Two boxes that overlap strongly claim one place, and the surer one is believed; the other is *unsure*, whatever its score, and learns nothing. Scores can be compared since the trackers are of one kind.
 #
 # The surest target is believed first. Then the next one, unless its box overlaps one that is believed already by an IoU above `most`; and so on. A target that is not believed takes no place from others. An absent one, a box of NaN, is not believed.
 #
@@ -373,7 +373,7 @@ bench
 #
 # ### Find the fault
 #
-# Here is a table with frame, first and last column and row of pixels, all counted from 1, and a colleague's function that reads it. On its first half nobody saw anything wrong.
+# Here is a table with frame, first and last column and row of pixels, all counted from 1, and a colleague's function that reads it. Nobody saw anything wrong in the first half of the video.
 
 
 # %%
@@ -445,13 +445,13 @@ def mended_boxes(rows, length):
 plots.show(*drawn_boxes(mended_boxes, "mended"))
 
 # %% [markdown]
-# {{figure mended}} The same frames. `python data_scripts/own.py make my.mp4 my.csv --dataset mine --first-frame 1 --first-pixel 1` does this for CSV, COCO and CVAT whose frames and pixels are counted from 1, without the two options for those counted from 0, and draws such a sheet at its end (its x2 and y2 are where the box *ends*: add 1 to the number of a last pixel); then `python -m course_lib evaluate --benchmark folder:PATH --tracker kcf` measures on it.
+# {{figure mended}} The same frames. `python data_scripts/own.py make my.mp4 my.csv --dataset mine --first-frame 1 --first-pixel 1` does this for CSV, COCO and CVAT files whose frames and pixels are counted from 1 (leave out the two options if they are counted from 0), and draws a sheet like this one at the end; its x2 and y2 are where the box *ends*, so add 1 to the number of a last pixel. Then `python -m course_lib evaluate --benchmark folder:PATH --tracker kcf` measures on it.
 #
 # ## How sure is a difference?
 #
 # {{part}}
 #
-# A leaderboard says 0.52 against 0.50. On other sequences of the same kind, would it say so too? There are no others, so they are drawn: as many sequences as there are, *with replacement*, are another benchmark; a few thousand of these show how far the difference moves. That is the *bootstrap*.
+# A leaderboard says 0.52 against 0.50. On other sequences of the same kind, would it say so too? There are no others, so other benchmarks are drawn from these sequences: each has as many of them, drawn *with replacement*, and a few thousand such benchmarks show how far the difference moves. That is the *bootstrap*.
 #
 # Two trackers ran on the same sequences, and a hard one is hard for both. So both share each draw: what counts is the difference, sequence by sequence.
 #
@@ -528,14 +528,14 @@ print(told)
 #
 # <details><summary>What came of it</summary>
 #
-# It depends on how much the two have in common: what makes a clip hard for both cancels in the difference, what only one of them finds hard does not. Compare the lengths of the bars; a difference from stay-put has little to share. With clips as few as here, percentiles are also a little too narrow: four draws of the same clip are no new clip.
+# It depends on how much the two have in common: what makes a clip hard for both cancels in the difference, what only one of them finds hard does not. Compare the lengths of the bars; KCF and stay-put have little in common. With as few sequences as here, percentile intervals are also a little too narrow: four draws of the same sequence are no new sequence.
 # </details>
 #
 # ## Your entry
 #
-# Now a tracker of your own. There are no steps to follow: any combination of what the course has built, or something that it has not. It is a `Tracker`: `init(frame, box)`, `update(frame)` returns a box in every frame, and `last` may hold what it knows, such as a `score`. What ran before, and what runs beside it, must not change its boxes.
+# Now a tracker of your own. There are no steps to follow: any combination of what the course has built, or something that it has not. It is a `Tracker`: `init(frame, box)`, `update(frame)` returns a box in every frame, and `last` may hold what it knows, such as a `score`. Its boxes must not depend on what ran before it or runs beside it.
 #
-# It is judged on eight short generated clips that this notebook does not have: in half of them things pass in front of the target, in the others it leaves the view and comes back. The measure is the mean IoU over all clips. There are four steps: more than a box that stays put, than MOSSE, than KCF, than SiamFC. Each has its own points, and an entry that takes a high step may be handed in for the lower ones.
+# It is judged on eight short generated clips that this notebook does not have: in half of them things pass in front of the target, in the others it leaves the view and comes back. The measure is the mean IoU over all clips. There are four steps: it has to score higher than a box that stays put, than MOSSE, than KCF, than SiamFC. Each has its own points, and an entry that takes a high step may be handed in for the lower ones.
 #
 # ### Exercise 17.6 · More than staying put
 # {{exercise}}
@@ -619,7 +619,7 @@ class Finder(Tracker):
 #
 # {{part}}
 #
-# The same clips, two more rivals. KCF has what MOSSE lacks, channels and sizes. SiamFC is a network that learns nothing while it tracks, so that nothing that hides the target can spoil its exemplar. Neither looks for what it has lost. **Predict:** is what re-detection adds worth more than what channels add, or a network?
+# The same clips, two more rivals. KCF has what MOSSE lacks, channels and sizes. SiamFC is a network that learns nothing while it tracks, so that nothing that hides the target can spoil its exemplar. Neither looks for what it has lost. **Predict:** does re-detection add more than channels do, and more than a network does?
 #
 # ### Exercise 17.8 · More than KCF
 # {{exercise}}
@@ -725,12 +725,12 @@ print(f"{told}\n{measured_words(steps)}")
 #
 # <details><summary>What came of it</summary>
 #
-# On these clips re-detection adds something to each of the three, and to MOSSE less than the step from MOSSE to KCF, or to SiamFC: {{see steps}}. Eight clips have said so, chosen because the target goes away, and without an interval; for one, use the page below on clips of your own.
+# On these clips re-detection adds something to each of the three, and to MOSSE less than the step from MOSSE to KCF, or to SiamFC: {{see steps}}. That is the result of eight sequences, chosen because the target goes away, and it has no interval; to get one, use the page below on sequences of your own.
 # </details>
 #
 # ### Your page
 #
-# What others can check: against whom, on what, how surely, and where it fails. `entry_report` writes it as one HTML file that you can send to somebody.
+# Others should be able to check what you compared, on what, how sure the difference is, and where your entry fails. `entry_report` writes that as one HTML file that you can send to somebody.
 
 # %%
 rivals = by_profile(
@@ -791,11 +791,11 @@ if board is not None:
 plots.show(*shown)
 
 # %% [markdown]
-# {{figure board}} One panel for each protocol, all in the order of the first. Where bars of two trackers overlap, look at their *difference* before you call one better. The lines above it have Kendall's rank correlation of every two protocols with its interval: 1 is the same order.
+# {{figure board}} One panel for each protocol, all in the order of the first. Where bars of two trackers overlap, look at their *difference* before you call one better. The lines printed above it have Kendall's rank correlation of every two protocols with its interval: 1 is the same order.
 #
 # <details><summary>What came of it</summary>
 #
-# Most pairs keep their order; the printed lines give each rank correlation with its interval, and lesson 16's table how many reversed pairs are sure under both protocols: none. A pair that is reversed counts only if both protocols are sure of it. If the table is not there yet, the command above makes it, tracker by tracker.
+# Most pairs keep their order; the printed lines give each rank correlation with its interval, and lesson 16's table says how many reversed pairs are sure under both protocols: none. A pair that is reversed counts only if both protocols are sure of it. If the table is not there yet, the command above makes it, tracker by tracker.
 # </details>
 #
 # Who changes places, and with whom? Only trackers that have been through all protocols are shown:
@@ -851,13 +851,13 @@ plots.show(*shown)
 #
 # <details><summary>What came of it</summary>
 #
-# Read it off the printed lines, and only of the systems that are on the leaderboard already. Where a pair is the other way round, lessons 07 to 15 asked why: the start of the backbone, the number of pairs, the size that feeds itself.
+# Read it off the printed lines, and only for the systems that are on the leaderboard already. Where a pair is the other way round, lessons 07 to 15 asked why: the weights that the backbone starts from, the number of pairs, the size error that feeds on itself.
 # </details>
 #
 # ## What the figures say
 #
 # * Re-detection, after the target was first away, {{see refound}}: template matching {{evidence refound-ncc above}}, MOSSE {{evidence refound-mosse above}}, KCF {{evidence refound-kcf above}}, SiamRPN {{evidence refound-siamrpn above}}, with minus without. It pays for these four, on sequences chosen because the target goes away.
-# * SiamFC, on the same ones, {{see refound}}: {{evidence refound-siamfc open}}, it is not told from none.
+# * SiamFC, on the same ones, {{see refound}}: {{evidence refound-siamfc open}}; no difference has been shown.
 #
 # On the leaderboard, {{see board}}, read differences with their intervals, and only within one protocol.
 #
@@ -929,7 +929,7 @@ progress()
 # 4. You try twenty versions of your entry against the hidden clips and keep the best. What is its score worth?
 # <details><summary>Answer</summary>
 #
-# It is the highest of twenty draws, on clips that now are those you chose on. For a number that means something you need clips that have never been looked at.
+# It is the highest of twenty draws, on clips that have become the ones you chose on. For a number that means something you need clips that have never been looked at.
 # </details>
 #
 # 5. From lesson 15: a network that you hand out as a file runs inside another program. Which part of today's page must be measured again there?

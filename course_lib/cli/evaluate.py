@@ -114,7 +114,7 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
         choices=list(PROTOCOLS),
         default="ope",
         help="how trackers are run and scored; ope (default), tre and sre are OTB's, vot is VOT's "
-        "supervised protocol, multistart its protocol since 2020, longterm its long-term one, vots "
+        "supervised protocol, multistart its protocol from 2020 to 2022, longterm its long-term one, vots "
         "that of the VOTS challenges",
     )
     option("--per-sequence", action="store_true", help="print the scores of each sequence as well")
