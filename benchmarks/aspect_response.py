@@ -2,7 +2,7 @@
 
 python benchmarks/aspect_response.py heads-upchannel heads-concat --write results/aspect_response.json
 
-For each clip the tracker is put on the true place in four frames. `marked`: the first box has 0.5 to
+For each sequence the tracker is put on the true place in four frames. `marked`: the first box has 0.5 to
 2 times the true aspect ratio and cuts the same exemplar. `believed`: so has the box that the tracker
 believes in (of a guided network, the mask in the search image). `penalised`: so it is, and the
 tracker's penalty on changes of shape is on. `seen`: the first box is right, and the later frames are
@@ -38,7 +38,7 @@ WAYS: dict[str, tuple[dict[str, float], Looks]] = {
 
 
 def responses_of(weights: str, subjects: list[Sequence]) -> dict[str, Any]:
-    """For each way to look: median logs (K,) over clips, and the gain on each clip."""
+    """For each way to look: median logs (K,) over sequences, and the gain on each sequence."""
     rows: dict[str, dict[str, Any]] = {way: {"logs": [], "gains": {}} for way in WAYS}
     for sequence in subjects:
         for way, (settings, look) in WAYS.items():

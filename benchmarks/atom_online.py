@@ -2,7 +2,7 @@
 
 python benchmarks/atom_online.py --write results/atom_online.json
 
-VOT's supervised protocol: failures on the generated clips with look-alikes and on real clips with
+VOT's supervised protocol: failures on the generated sequences with look-alikes and on real sequences with
 look-alikes, for several seeds of the classifier's first weights, of its samples and of the boxes'
 starts. "frozen" learns in the first frame alone; "no hard negatives" learns every tenth frame and
 never at once. Resumes where it was cut off: finished runs stand in the file. Lesson 12 reads it.
@@ -41,7 +41,7 @@ def groups() -> dict[str, list[Sequence]]:
 
 
 def one_run(name: str, seed: int, sequences: dict[str, list[Sequence]]) -> dict[str, Any]:
-    """Failures by clip of one variant from one seed."""
+    """Failures by sequence of one variant from one seed."""
     changes = {**VARIANTS[name], "seed": seed, "samples": {"seed": seed}, "precision": "fp32"}
     changes["online"] = {**VARIANTS[name].get("online", {}), "seed": seed}
     row: dict[str, Any] = {"variant": name, "seed": seed, "failures": {}, "accuracy": {}}

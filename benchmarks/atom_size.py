@@ -2,7 +2,7 @@
 
 python benchmarks/atom_size.py --write results/atom_size.json
 
-In each of eight frames per clip the tracker is put on the true place and told that the target is
+In each of eight frames per sequence the tracker is put on the true place and told that the target is
 0.6 to 1.68 times as large as it is; what it believes after one look is compared with the truth. The
 classifier is that of the first frame, and no score is too low: so it is refinement, or the choice
 among five scales, that answers. SiamRPN++ on the same backbone and SiamFC, with their own penalties
@@ -38,7 +38,7 @@ def main() -> None:
     """Measure, print, write after every variant."""
     parser = options_of(__doc__)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
-    parser.add_argument("--frames", type=int, default=8, help="of each clip")
+    parser.add_argument("--frames", type=int, default=8, help="of each sequence")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     sets = {name: list(load_benchmark(name)) for name in SETS}

@@ -2,9 +2,9 @@
 
 python benchmarks/atom_solvers.py --write results/atom_solvers.json
 
-For each clip of generated-alike-v1 the problem of the first frame is solved by conjugate gradients
+For each sequence of generated-alike-v1 the problem of the first frame is solved by conjugate gradients
 with and without the preconditioner, by Adam and by steepest descent. A pass is one computation of
-the residuals r, of Jᵀv or of J d; linearising costs two. Adam's learning rate is chosen on clips
+the residuals r, of Jᵀv or of J d; linearising costs two. Adam's learning rate is chosen on sequences
 that belong to no benchmark.
 """
 
@@ -49,7 +49,7 @@ class Asked(ATOMTracker):
 
 
 def problem_of(sequence: Sequence, runtime: OnlineRuntime) -> tuple[Residuals, Vector]:
-    """Residuals of a clip's first frame, and the weights to begin with."""
+    """Residuals of a sequence's first frame, and the weights to begin with."""
     tracker = Asked(ATOMSettings(refine=False), runtime)
     tracker.init(sequence.frames[0], sequence.boxes[0])
     return tracker.classifier.given

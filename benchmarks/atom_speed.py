@@ -2,7 +2,7 @@
 
 python benchmarks/atom_speed.py --write results/atom_speed.json
 
-Medians over a generated clip, milliseconds, of each part over the frames in which it runs;
+Medians over a generated sequence, milliseconds, of each part over the frames in which it runs;
 `frames_per_second` with updates and frozen. The first frame, which learns the classifier, is told
 apart. Lesson 13 reads the file.
 """
@@ -22,7 +22,7 @@ from course_lib.data.sequence import Sequence
 from course_lib.trackers import make_tracker
 from course_lib.trackers.atom import ATOMTracker
 
-SEED, FRAMES = 720_000, 61  # of the clip
+SEED, FRAMES = 720_000, 61  # of the sequence
 VARIANTS: dict[str, dict[str, Any]] = {
     "online": {},
     "frozen": {"online": {"frozen": True}},

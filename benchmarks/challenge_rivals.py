@@ -1,4 +1,4 @@
-"""What does an entry of lesson 17 have to beat? Mean IoU of four trackers on the hidden clips.
+"""What does an entry of lesson 17 have to beat? Mean IoU of four trackers on the hidden sequences.
 
     python benchmarks/challenge_rivals.py --write results/challenge_rivals.json
 

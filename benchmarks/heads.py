@@ -4,9 +4,9 @@ python benchmarks/heads.py recipes/train_heads.yaml --write results/heads.json
 
 All begin at random; two arms more are the up-channel head that begins as a similarity and the
 concatenation without its mask. Resumes where it was cut off. Success and precision on the generated
-benchmark and on the real clips, and in `clips` the AUC of every clip; speed, parameters. The weights
+benchmark and on the real sequences, and in `clips` the AUC of every sequence; speed, parameters. The weights
 of the first seed ship as heads-NAME. Lesson 09 draws and tabulates the file; lesson 07 takes the
-change of aspect ratio in the real clips from it.
+change of aspect ratio in the real sequences from it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def aspect_changes(name: str) -> dict[str, float]:
 def table_of(recipe: Path, rows: list[Row]) -> dict[str, Any]:
     """The table's entries beside the runs.
 
-    `best_proposals` is the head with the highest mean AUC on the generated clips: the real ones
+    `best_proposals` is the head with the highest mean AUC on the generated sequences: the real ones
     are not used to choose.
     """
     settings = load_settings(TrainSettings, recipe)

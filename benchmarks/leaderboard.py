@@ -1,18 +1,18 @@
-"""How do the course's trackers rank on real clips, and does the protocol change the ranking?
+"""How do the course's trackers rank on real sequences, and does the protocol change the ranking?
 
     python benchmarks/leaderboard.py --trackers mosse kcf        measure these; runs are kept
     python benchmarks/leaderboard.py --quiet                     real time and speeds: see below
     python benchmarks/leaderboard.py --finished --write results/leaderboard.json
 
-One pass (OPE), VOT's supervised and its multi-start protocol on the same clips. Each run is kept in
-`runs/leaderboard/`, so the command resumes clip by clip; `--finished` measures nothing and makes
-the table of all trackers that are through. Intervals are of a bootstrap over clips. The rank
+One pass (OPE), VOT's supervised and its multi-start protocol on the same sequences. Each run is kept in
+`runs/leaderboard/`, so the command resumes sequence by sequence; `--finished` measures nothing and makes
+the table of all trackers that are through. Intervals are of a bootstrap over sequences. The rank
 correlation of two protocols is over the trackers that both have; so is that with what was published
 of the same systems.
 
 `--quiet` says that a core of the machine is free: only then are frames per second measured, in
 turns, and VOT's supervised protocol under the real-time rule, where a slow frame costs accuracy;
-`late` is what that costs. Networks run in single precision: in bfloat16 a clip turns out
+`late` is what that costs. Networks run in single precision: in bfloat16 a sequence turns out
 differently now and then.
 """
 
@@ -106,12 +106,12 @@ def kept_speeds() -> Scores:
 
 
 def is_kept(label: str, benchmark: Benchmark, protocol: str) -> bool:
-    """Whether a tracker has been through every clip."""
+    """Whether a tracker has been through every sequence."""
     runs = (Run(KEPT, benchmark, label, sequence, protocol) for sequence in benchmark)
     return all(path.is_file() for run in runs for path in run.files)
 
 
-Outcome = tuple[Scores, float, np.ndarray]  # all scores; the one ranked by, also on drawn clips
+Outcome = tuple[Scores, float, np.ndarray]  # all scores; the one ranked by, also on drawn sequences
 
 
 def ope_outcome(label: str, benchmark: Benchmark, counts: np.ndarray) -> Outcome:
@@ -124,7 +124,7 @@ def ope_outcome(label: str, benchmark: Benchmark, counts: np.ndarray) -> Outcome
 
 
 def runs_of(label: str, benchmark: Benchmark, protocol: str) -> list[list[Any]]:
-    """The kept runs of a tracker on each clip."""
+    """The kept runs of a tracker on each sequence."""
     check_kept(KEPT, benchmark, [label], protocol)
     read = PROTOCOLS[protocol].read
     runs = [Run(KEPT, benchmark, label, sequence, protocol) for sequence in benchmark]

@@ -1,6 +1,6 @@
-"""Shared by the measurements of lost targets: areas under ROC curves, pooled over clips.
+"""Shared by the measurements of lost targets: areas under ROC curves, pooled over sequences.
 
-A row is one pass over one clip: "states", a letter for each frame from the second on, and "scores",
+A row is one pass over one sequence: "states", a letter for each frame from the second on, and "scores",
 a list of as many values for each signal.
 """
 
@@ -15,18 +15,18 @@ from course_lib.evaluation.lost import roc
 
 FOLLOWED, AWAY, ELSEWHERE = ".", "a", "x"  # a frame's state, as it is written
 QUESTIONS = {"lost": AWAY + ELSEWHERE, "away": AWAY, "elsewhere": ELSEWHERE}  # the states asked for
-DRAWS = 2000  # of the clips, for an interval
+DRAWS = 2000  # of the sequences, for an interval
 POINTS = 60  # of a curve, at most
 
 Row = dict[str, Any]
 
 
 def pooled(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (F,) of all clips' frames, end to end, and whether (F,) each is in a state asked for;
+    """Scores (F,) of all sequences' frames, end to end, and whether (F,) each is in a state asked for;
     frames in another of the lost states are left out.
 
     Args:
-        rows: of the clips.
+        rows: of the sequences.
         signal: its name.
         asked: letters of the states.
     """
@@ -38,12 +38,12 @@ def pooled(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, np.nd
 
 
 def won_pairs(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, ...]:
-    """What the area under the curve is made of, clip by clip: how many pairs (n, n) of a frame asked
-    for in one clip and a followed one in another have the lower score in the former, ties counting
+    """What the area under the curve is made of, sequence by sequence: how many pairs (n, n) of a frame asked
+    for in one sequence and a followed one in another have the lower score in the former, ties counting
     half; and the numbers (n,) of frames asked for, and of followed ones.
 
     Args:
-        rows: of the n clips.
+        rows: of the n sequences.
         signal: its name.
         asked: letters of the states.
     """
@@ -63,11 +63,11 @@ def won_pairs(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, ..
 
 
 def drawn_areas(rows: Items[Row], signal: str, asked: str) -> np.ndarray:
-    """Areas (DRAWS,) for clips drawn with replacement: the same draws for every signal. NaN where a
+    """Areas (DRAWS,) for sequences drawn with replacement: the same draws for every signal. NaN where a
     draw has only frames of one kind.
 
     Args:
-        rows: of the clips.
+        rows: of the sequences.
         signal: its name.
         asked: letters of the states.
     """

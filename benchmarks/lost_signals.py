@@ -2,12 +2,12 @@
 
     python benchmarks/lost_signals.py --write results/lost_signals.json
 
-Generated clips whose target leaves the view or is hidden by objects, and the real clips that OTB tags
+Generated sequences whose target leaves the view or is hidden by objects, and the real sequences that OTB tags
 with occlusion (OCC) or out of view (OV); one pass each, all settings by default. A frame is "away" if
 the target is absent or less than a tenth of it is visible, and "elsewhere" if it can be seen, but the
 box has no overlap with it; in both the tracker is lost. `area` is the area under the ROC curve, pooled
-over frames, with an interval from drawing clips again; `curve` is that of the generated clips; and
-`shown` has the scores of two clips, frame by frame. Passes are kept in runs/lost_signals/, so the
+over frames, with an interval from drawing sequences again; `curve` is that of the generated sequences; and
+`shown` has the scores of two sequences, frame by frame. Passes are kept in runs/lost_signals/, so the
 same command resumes. Lesson 15 reads the file; nothing is chosen by it.
 """
 
@@ -48,9 +48,9 @@ from course_lib.places import RECIPES, RUNS
 from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker, confidence_of
 
-FIRST_SEED = 760_000  # of the generated clips; no benchmark, no training and no choice has them
-TAGS = {"OCC", "OV"}  # of the real clips
-LEAST = 5  # frames out of sight, and as many in sight after them, in a generated clip
+FIRST_SEED = 760_000  # of the generated sequences; no benchmark, no training and no choice has them
+TAGS = {"OCC", "OV"}  # of the real sequences
+LEAST = 5  # frames out of sight, and as many in sight after them, in a generated sequence
 STATES = ("not found", "uncertain", "hard negative", "found")  # ATOM's, the worst first
 
 
@@ -109,7 +109,7 @@ PASSES = {
 
 
 def generated_clips(count: int) -> list[Sequence]:
-    """The first `count` random clips whose target is out of sight for some frames, and then seen
+    """The first `count` random sequences whose target is out of sight for some frames, and then seen
     again; by turns it leaves, and objects pass in front of it."""
     found: list[Sequence] = []
     for spec in random_specs(FIRST_SEED, 10 * count):
@@ -122,7 +122,7 @@ def generated_clips(count: int) -> list[Sequence]:
 
 
 def real_clips() -> list[Sequence]:
-    """The real clips with occlusion or a target that leaves."""
+    """The real sequences with occlusion or a target that leaves."""
     return [s for s in load_benchmark("otb+vot2014") if TAGS & s.attributes]
 
 
@@ -161,7 +161,7 @@ def file_of(name: str) -> Path:
 
 
 def kept_rows(name: str) -> dict[str, Row]:
-    """A tracker's rows of an earlier run with the same weights, by `key_of` their clip. Raises
+    """A tracker's rows of an earlier run with the same weights, by `key_of` their sequence. Raises
     MissingDataError if its weights are missing."""
     sha256, file = PASSES[name].sha256(), file_of(name)
     kept = read_json(file, "delete it to have it measured again") if file.is_file() else {}
@@ -169,12 +169,12 @@ def kept_rows(name: str) -> dict[str, Row]:
 
 
 def key_of(sequence: Sequence) -> str:
-    """A name of a clip that is another if its boxes are."""
+    """A name of a sequence that is another if its boxes are."""
     return f"{sequence.name} {sequence.identity()['truth']}"
 
 
 def measure(names: Items[str], sequences: Items[Sequence]) -> dict[str, dict[str, Row]]:
-    """Rows by tracker and clip; each is kept as soon as it is there. Trackers without weights are
+    """Rows by tracker and sequence; each is kept as soon as it is there. Trackers without weights are
     left out, and said to be.
 
     Args:
@@ -236,11 +236,11 @@ def differences(signals: Mapping[str, Row], draws: Mapping[str, dict[str, np.nda
 def shown_clips(
     rows: Mapping[str, dict[str, dict[str, Row]]], sequences: Items[Sequence]
 ) -> dict[str, Row]:
-    """Scores and states of all signals in the first clip whose target leaves, and in the first
+    """Scores and states of all signals in the first sequence whose target leaves, and in the first
     whose target is hidden.
 
     Args:
-        rows: by tracker, group and clip.
+        rows: by tracker, group and sequence.
         sequences: the generated ones.
     """
     gone = [not np.isfinite(c.boxes[:, 0]).all() for c in sequences]
@@ -266,8 +266,8 @@ def table_of(
     """The file's entries.
 
     Args:
-        rows: by tracker, group and clip.
-        groups: the clips.
+        rows: by tracker, group and sequence.
+        groups: the sequences.
     """
     signals, draws = {}, {}
     for name, of in rows.items():
@@ -307,7 +307,7 @@ def main() -> None:
     """Measure what is missing, print, write."""
     parser = options_of(__doc__)
     parser.add_argument("--trackers", nargs="+", default=list(PASSES), choices=PASSES)
-    parser.add_argument("--clips", type=int, default=24, help="generated clips (default: 24)")
+    parser.add_argument("--clips", type=int, default=24, help="generated sequences (default: 24)")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     groups = {"generated": generated_clips(options.clips), "real": real_clips()}

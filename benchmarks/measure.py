@@ -32,7 +32,7 @@ Makers = Mapping[str, Callable[[], Tracker]]
 
 def exact_tracker(name: str, recipe: Path | None = None, **settings: Any) -> Tracker:
     """A tracker to measure: a network runs in single precision unless the settings say otherwise,
-    since in bfloat16 a clip turns out differently now and then.
+    since in bfloat16 a sequence turns out differently now and then.
 
     Args:
         name: in `trackers.TRACKERS`.

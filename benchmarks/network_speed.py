@@ -107,7 +107,7 @@ RUNS_ON = {
     SiamRPN: (PlainProposalRuntime, ProposalRuntime, SiamRPNTracker, SiamRPNSettings),
     SiamRPNpp: (UnfoldedRuntime, ProposalRuntime, SiamRPNTracker, SiamRPNSettings),
 }
-# by family: frames of its clip, and its networks by row name
+# by family: frames of its sequence, and its networks by row name
 FAMILIES: dict[str, tuple[int, dict[str, Callable[[], nn.Module]]]] = {
     "siamrpn": (
         12,

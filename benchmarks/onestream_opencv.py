@@ -2,7 +2,7 @@
 
 python benchmarks/onestream_opencv.py --write results/onestream_opencv.json
 
-Frames per second on a generated clip, medians of passes in turn, so that the ratios hold on other
+Frames per second on a generated sequence, medians of passes in turn, so that the ratios hold on other
 machines: our tracker, the same with a template that attends to itself only and whose keys and values
 are kept, and `cv2.TrackerVit` with the exported file. The networks are new ones of the sizes d48,
 d128 and d192, since speed does not depend on the weights; all search around the first box. Needs the
@@ -28,7 +28,7 @@ from course_lib.models.onestream import OneStream, sized
 from course_lib.models.runtime_stream import StreamRuntime
 from course_lib.trackers.onestream import OneStreamSettings, OneStreamTracker
 
-SEED, FRAMES = 740_000, 31  # of the clip
+SEED, FRAMES = 740_000, 31  # of the sequence
 SIZES = ("d48", "d128", "d192")
 CPU = Placement(torch.device("cpu"), bf16=False)
 
@@ -99,7 +99,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = options_of(__doc__)
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
-    parser.add_argument("--frames", type=int, default=FRAMES, help="of the clip")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of the sequence")
     parser.add_argument("--rounds", type=int, default=5, help="passes that are timed")
     options = parser.parse_args()
     sequence = make_sequence(random_spec(SEED, length=options.frames)).loaded()

@@ -1,12 +1,12 @@
-"""How well does one stream follow real clips, beside the trackers before it? And how fast is it?
+"""How well does one stream follow real sequences, beside the trackers before it? And how fast is it?
 
     python benchmarks/onestream_real.py --write results/onestream_real_sequences.json
 
-One pass over all real clips and over generated-v1, settings published or chosen elsewhere; nothing is
-chosen here. The other trackers' passes over the real clips stand in atom_real_sequences.json; they
-are taken from there while a pass over the shortest clip still gives the AUC that is written there,
+One pass over all real sequences and over generated-v1, settings published or chosen elsewhere; nothing is
+chosen here. The other trackers' passes over the real sequences stand in atom_real_sequences.json; they
+are taken from there while a pass over the shortest sequence still gives the AUC that is written there,
 and measured again otherwise, or with --again. `minus` has the one stream's AUC minus every other's,
-clip by clip, with an interval over clips; `speed` is frames a second on one thread, in turns.
+sequence by sequence, with an interval over sequences; `speed` is frames a second on one thread, in turns.
 Lesson 15 reads the file.
 """
 
@@ -40,8 +40,8 @@ VARIANTS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
 }
 REAL, GENERATED = "otb+vot2014", "generated-v1"
 SCORES = ("auc", "success50", "precision20")
-SEED, FRAMES = 720_000, 61  # of the clip for speeds, atom_speed.py's
-SAME = 0.005  # AUC of a clip that differs by less is the same
+SEED, FRAMES = 720_000, 61  # of the sequence for speeds, atom_speed.py's
+SAME = 0.005  # AUC of a sequence that differs by less is the same
 
 Makers = Mapping[str, Callable[[], Tracker]]
 Rows = dict[str, dict[str, float]]  # by tracker
@@ -58,7 +58,7 @@ def makers_of(names: list[str]) -> dict[str, Callable[[], Tracker]]:
 
 
 def scored(makers: Makers, benchmark: Benchmark) -> tuple[Rows, Rows]:
-    """Overall scores, and AUC by clip, of one pass of each tracker."""
+    """Overall scores, and AUC by sequence, of one pass of each tracker."""
     if not makers:
         return {}, {}
     report = Report.from_results(benchmark, one_pass(makers, benchmark))
@@ -67,8 +67,8 @@ def scored(makers: Makers, benchmark: Benchmark) -> tuple[Rows, Rows]:
 
 
 def kept_rows(makers: Makers, benchmark: Benchmark, kept: dict[str, Any]) -> tuple[Rows, Rows]:
-    """Overall scores and AUC by clip from an earlier file, of those trackers that still give what
-    it says on the shortest clip.
+    """Overall scores and AUC by sequence from an earlier file, of those trackers that still give what
+    it says on the shortest sequence.
 
     Args:
         makers: of the trackers.
@@ -94,7 +94,7 @@ def measured(makers: Makers, benchmark: Benchmark, kept: dict[str, Any] | None) 
 
     Args:
         makers: of the trackers.
-        benchmark: its clips.
+        benchmark: its sequences.
         kept: an earlier file with some of the trackers' rows; None to measure all.
     """
     overall, aucs = kept_rows(makers, benchmark, kept) if kept else ({}, {})

@@ -1,12 +1,12 @@
-"""Does re-detection pay on clips whose target is hidden for a while or leaves the view?
+"""Does re-detection pay on sequences whose target is hidden for a while or leaves the view?
 
-    python benchmarks/refound.py --choose                          try thresholds, on other clips
+    python benchmarks/refound.py --choose                          try thresholds, on other sequences
     python benchmarks/refound.py --write results/refound.json      measure, and keep the tables
 
-Each tracker with and without, clip by clip: those of generated-v1 whose target is hidden or leaves,
+Each tracker with and without, sequence by sequence: those of generated-v1 whose target is hidden or leaves,
 and random ones like them. AUC over all frames, and over those after the target was first out of
-sight ("after"); "again" is the fraction of clips whose target is followed in the last ten frames.
-Differences with 95 % intervals over clips. Frames per second are of all in turns, on one clip with
+sight ("after"); "again" is the fraction of sequences whose target is followed in the last ten frames.
+Differences with 95 % intervals over sequences. Frames per second are of all in turns, on one sequence with
 an occlusion. `recipes/redetection_*.yaml` says what `--choose` chose, and on which weights.
 """
 
@@ -33,8 +33,11 @@ from course_lib.trackers.redetection import with_redetection
 
 TRACKERS = ("ncc", "mosse", "kcf", "siamfc", "siamrpn")
 HIDDEN = 0.1  # less than this fraction of the target visible: out of sight
-LAST = 10  # frames at the end of a clip in which a target found again is followed
-FIRST_SEED, CHOICE_SEED = 730_000, 740_000  # of random clips; no benchmark and no training has them
+LAST = 10  # frames at the end of a sequence in which a target found again is followed
+FIRST_SEED, CHOICE_SEED = (
+    730_000,
+    740_000,
+)  # of random sequences; no benchmark and no training has them
 # thresholds tried by --choose: confidence to stay sure, and to be believed at another place
 TRIED: dict[str, tuple[Items[float], Items[float]]] = {
     "ncc": ((0.4, 0.5), (0.7, 0.8)),
@@ -48,24 +51,24 @@ TRIED: dict[str, tuple[Items[float], Items[float]]] = {
 
 
 def random_specs(first: int, count: int) -> list[SequenceSpec]:
-    """Specs of random clips: by turns the target leaves, and two objects pass in front of it."""
+    """Specs of random sequences: by turns the target leaves, and two objects pass in front of it."""
     switches = ({"leaves": True, "occluders": 0}, {"occluders": 2})
     return [random_spec(first + k, length=100, **switches[k % 2]) for k in range(count)]
 
 
 def measured_specs(count: int) -> list[SequenceSpec]:
-    """Specs of the clips measured: generated-v1's that are hidden or leave, and `count` more."""
+    """Specs of the sequences measured: generated-v1's that are hidden or leave, and `count` more."""
     return [s for s in SPECS if s.leaves or s.occluders] + random_specs(FIRST_SEED, count)
 
 
 def first_hidden(sequence: Sequence) -> int:
-    """The first frame in which the target is out of sight; the clip's length if there is none."""
+    """The first frame in which the target is out of sight; the sequence's length if there is none."""
     hidden = np.flatnonzero(sequence.tags["visible"] < HIDDEN)
     return int(hidden[0]) if len(hidden) else len(sequence)
 
 
 def row_of(sequence: Sequence, result: Result) -> dict[str, Any]:
-    """Scores of one pass over one clip."""
+    """Scores of one pass over one sequence."""
     overlaps, away = iou(result.boxes, sequence.boxes), first_hidden(sequence)  # (T,)
     after = np.arange(len(sequence)) > away
     seen = sequence.tags["visible"] > 0.5
@@ -79,16 +82,16 @@ def row_of(sequence: Sequence, result: Result) -> dict[str, Any]:
 
 
 def alone(name: str, sequences: Iterable[Sequence]) -> list[Result]:
-    """One pass of a tracker over each clip, without re-detection."""
+    """One pass of a tracker over each sequence, without re-detection."""
     return [track(exact_tracker(name), sequence) for sequence in sequences]
 
 
 def refound(name: str, sequences: Iterable[Sequence], **thresholds: float) -> list[Result]:
-    """One pass over each clip with re-detection.
+    """One pass over each sequence with re-detection.
 
     Args:
         name: of the tracker.
-        sequences: the clips.
+        sequences: the sequences.
         thresholds: settings of the re-detection other than its recipe's.
     """
     return [
@@ -100,7 +103,7 @@ def refound(name: str, sequences: Iterable[Sequence], **thresholds: float) -> li
 def rows_of(
     sequences: Items[Sequence], without: Items[Result], with_it: Items[Result]
 ) -> list[dict[str, Any]]:
-    """A row for each clip, from the passes without and with re-detection."""
+    """A row for each sequence, from the passes without and with re-detection."""
     return [
         {
             "sequence": sequence.name,
@@ -113,7 +116,7 @@ def rows_of(
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means without and with, and the intervals of the differences over clips."""
+    """Means without and with, and the intervals of the differences over sequences."""
     told: dict[str, Any] = {}
     for key in ("auc", "after", "again"):
         pairs = [(row["without"][key], row["with"][key]) for row in rows]
@@ -152,7 +155,7 @@ def print_summary(found: dict[str, dict[str, Any]]) -> None:
 
 
 def choose(names: Items[str], count: int) -> None:
-    """Every pair of thresholds tried on `count` clips of other seeds, best AUC first."""
+    """Every pair of thresholds tried on `count` sequences of other seeds, best AUC first."""
     sequences = [make_sequence(spec).loaded() for spec in random_specs(CHOICE_SEED, count)]
     for name in names:
         found, without = {}, alone(name, sequences)
@@ -169,8 +172,8 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     options = options_of(__doc__)
     options.add_argument("--trackers", nargs="+", default=TRACKERS, choices=TRIED)
-    options.add_argument("--clips", type=int, default=24, help="random clips (default: 24)")
-    options.add_argument("--choose", action="store_true", help="try thresholds on other clips")
+    options.add_argument("--clips", type=int, default=24, help="random sequences (default: 24)")
+    options.add_argument("--choose", action="store_true", help="try thresholds on other sequences")
     return options
 
 

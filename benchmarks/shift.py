@@ -4,10 +4,10 @@ python benchmarks/shift.py recipes/train_shift.yaml recipes/train_twins.yaml --f
 
 Two padded networks, each trained with targets moved by at most 0, 16, 32 and 64 pixels: SiamRPN++
 on a frozen EfficientNet-Lite0 ("lite0"), and SiamFC on the padded AlexNet twin, trained from noise
-("twin"). Resumes where it was cut off (see arms.py). For each: AUC clip by clip; how far its
+("twin"). Resumes where it was cut off (see arms.py). For each: AUC sequence by sequence; how far its
 answers lag behind targets off the centre, pair by pair, on held-out pairs; its mean map over
 targets everywhere. Beside them the AlexNet twins that come with the course, one padded, one not,
-and how far their boxes stay behind in generated clips. Lesson 10 draws the file.
+and how far their boxes stay behind in generated sequences. Lesson 10 draws the file.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def bias(network: nn.Module, exemplars: Tensor, wide: Tensor) -> dict[str, Any]:
 
 
 def stays_behind(weights: str, frames: int | None) -> dict[str, float]:
-    """By generated clip, how much further from its start the target is than a twin's box, pixels
+    """By generated sequence, how much further from its start the target is than a twin's box, pixels
     of the frame, mean over the frames.
 
     Args:
         weights: of a SiamFC.
-        frames: of each clip, from its first; all if None.
+        frames: of each sequence, from its first; all if None.
     """
     found = {}
     for sequence in first_frames(load_benchmark("generated-v1"), frames):
@@ -93,7 +93,7 @@ def measured(
         arm: its name is the network's and the shift.
         settings: those it was trained with.
         path: of its weights.
-        frames: of each clip, from its first; all if None.
+        frames: of each sequence, from its first; all if None.
         pairs: from `pairs_of`.
     """
     network = arm.name.split()[0]
@@ -117,7 +117,9 @@ def main() -> int:
     """Run what is missing, write the table; returns 75 if the budget ran out first."""
     names = [f"{network} {shift}" for network in NETWORKS for shift in SHIFTS]
     parser = study_options(__doc__, names, seeds=3, recipes=len(NETWORKS))
-    parser.add_argument("--frames", type=int, help="of each clip, from its first; all unless given")
+    parser.add_argument(
+        "--frames", type=int, help="of each sequence, from its first; all unless given"
+    )
     parser.add_argument("--pairs", type=int, default=48, help="on which the lag is measured")
     options = parser.parse_args()
     cv2.setNumThreads(1)

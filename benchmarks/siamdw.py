@@ -52,7 +52,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path, frames: int | None) 
         arm: its name is the network's.
         settings: those it was trained with.
         path: of its weights.
-        frames: of each clip, from its first; all if None.
+        frames: of each sequence, from its first; all if None.
     """
     network, card = load_siamfc(str(path)), read_card(path)
     z = traced_receptive_fields(network.backbone, EXEMPLAR)[-1]
@@ -100,7 +100,7 @@ def fast_frames(name: str, frames: int | None, pixels: float = 32) -> float:
 
     Args:
         name: of the benchmark.
-        frames: of each clip, from its first; all if None.
+        frames: of each sequence, from its first; all if None.
         pixels: of its search image; a target that moves more is fast.
     """
     moves = []
@@ -116,7 +116,9 @@ def fast_frames(name: str, frames: int | None, pixels: float = 32) -> float:
 def main() -> int:
     """Run what is missing, write the table; returns 75 if the budget ran out first."""
     parser = study_options(__doc__, None, seeds=3)
-    parser.add_argument("--frames", type=int, help="of each clip, from its first; all unless given")
+    parser.add_argument(
+        "--frames", type=int, help="of each sequence, from its first; all unless given"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
     recipe, frames = options.recipes[0], options.frames

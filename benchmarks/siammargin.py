@@ -8,9 +8,9 @@ pixel by pixel; with its softmax and no margin; a SiamRPN++ without and with a m
 maps. SiamFC's labels are its own: right within 16 pixels and no ignored ring. At most five seeds of
 the two that the question is about, cosine and margin, three of the others.
 Variants (what the tracker does): see VARIANTS; update and wider search apart are measured on the
-first seed alone. VOT's supervised protocol on generated clips with look-alikes, on the real
-VOT-2014 clips and on real clips with look-alikes; one pass over all real clips. How distorted each
-arm's maps are, and were before training. Scores are kept clip by clip. Resumes where it was cut off
+first seed alone. VOT's supervised protocol on generated sequences with look-alikes, on the real
+VOT-2014 sequences and on real sequences with look-alikes; one pass over all real sequences. How distorted each
+arm's maps are, and were before training. Scores are kept sequence by sequence. Resumes where it was cut off
 (see arms.py); the real-time rule comes last, with the table: it needs a machine that does nothing
 else.
 
@@ -88,14 +88,14 @@ SHIPPED = {
 }
 EDGES = np.linspace(-0.4, 1, 36)  # of the histograms of cosines
 SCORE_EDGES = np.linspace(-12, 12, 49)  # of those of log-odds below a proposal head
-# clips that are in no benchmark, to choose each network's thresholds on
+# sequences that are in no benchmark, to choose each network's thresholds on
 FIRST_SEED, COUNT = 710_000, 16
 SURE, UNSURE = 0.5, 0.05  # quantiles of the peak where the target is seen
 
 
 @cache
 def sequences() -> dict[str, list[Sequence]]:
-    """The clips by group, their frames decoded."""
+    """The sequences by group, their frames decoded."""
     parts = {
         "generated": load_benchmark("generated-alike-v1"),
         "vot2014": load_benchmark("vot2014"),
@@ -106,7 +106,7 @@ def sequences() -> dict[str, list[Sequence]]:
 
 def thresholds_of(network: torch.nn.Module) -> dict[str, float]:
     """`sure` and `unsure` of a SiamMargin: quantiles of its highest cosine, with the target in view,
-    on generated clips that are not in the benchmark."""
+    on generated sequences that are not in the benchmark."""
     parts = [make_sequence(random_spec(FIRST_SEED + k, length=40)) for k in range(COUNT)]
     peaks = responses_of(maps_of(network), moments_of(parts, every=4)).max((1, 2))  # (N,)
     sure, unsure = np.quantile(peaks, (SURE, UNSURE))
@@ -123,7 +123,7 @@ def tracker_of(arm: str, weights: str, settings: dict[str, Any]) -> Tracker:
 
 
 def supervised(make: Callable[[], Tracker], groups: list[str]) -> Row:
-    """VOT's scores on each group of clips, and seconds per frame over all of them."""
+    """VOT's scores on each group of sequences, and seconds per frame over all of them."""
     began, row, frames = time.perf_counter(), {}, 0
     for name in groups:
         runs = [run_supervised(make, sequence) for sequence in sequences()[name]]
@@ -141,14 +141,14 @@ def supervised(make: Callable[[], Tracker], groups: list[str]) -> Row:
 
 
 def passed(make: Callable[[], Tracker]) -> dict[str, float]:
-    """AUC by clip of one pass over the real clips."""
+    """AUC by sequence of one pass over the real sequences."""
     benchmark = load_benchmark("otb+vot2014")
     report = Report.from_results(benchmark, one_pass({"it": make}, benchmark))
     return {name: round(float(v), 4) for name, v in report.trackers["it"].by_sequence().items()}
 
 
 def distortion(network: torch.nn.Module, arm: str) -> Row:
-    """Distortion of the arm's maps on generated and real clips; histograms of cosines by class, and
+    """Distortion of the arm's maps on generated and real sequences; histograms of cosines by class, and
     of log-odds below a proposal head."""
     reads = {"map": maps_of(network)}
     if arm.startswith("siamrpn"):
@@ -206,7 +206,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
 
 
 def on_a_clock(arms: list[Arm], rows: list[Row]) -> list[Row]:
-    """VOT's scores of the first seed on the real clips under the real-time rule, and how long a
+    """VOT's scores of the first seed on the real sequences under the real-time rule, and how long a
     frame takes without it, in turns."""
     real, makers = [name for name in sequences() if name != "generated"], {}
     for arm, variant in ((a, v) for name, v in ON_A_CLOCK for a in arms if a.name == name):
@@ -223,7 +223,7 @@ def on_a_clock(arms: list[Arm], rows: list[Row]) -> list[Row]:
 
 
 def failures(row: Row) -> dict[str, float]:
-    """Failures by variant and group of clips."""
+    """Failures by variant and group of sequences."""
     return {
         f"{variant}, {group}": row[variant][group]["failures"]
         for variant in VARIANTS

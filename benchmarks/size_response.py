@@ -2,7 +2,7 @@
 
 python benchmarks/size_response.py siamrpn siamrpn-sized siamrpnpp-lite0 --write results/size_response.json
 
-For each clip the search image is cut around the true place at 0.6 to 1.68 times the true scale; the
+For each sequence the search image is cut around the true place at 0.6 to 1.68 times the true scale; the
 size of the chosen proposal, against the truth, gives a line with slope g and height b. In the loop
 of the tracker the size then settles at exp(b / (1 − g)) times the truth: `settles`.
 
@@ -54,7 +54,7 @@ SETS: dict[str, Callable[[], list[Sequence]]] = {
     "otb+vot2014": lambda: list(load_benchmark("otb+vot2014")),
 }
 CALIBRATION, REAL = ("generated-v1", "got10k-train"), "otb+vot2014"
-LATER = 100  # frames after which the size is compared; calibration clips end there
+LATER = 100  # frames after which the size is compared; calibration sequences end there
 RATES = (0.05, 0.08, 0.12, 0.2, 0.3, 0.45)
 
 
@@ -76,12 +76,12 @@ def drift_of(boxes: np.ndarray, sequence: Sequence) -> float | None:
 def response_of(
     make: Callable[[], Any], sequences: list[Sequence], count: int, smoothed: bool = False
 ) -> dict[str, Any]:
-    """The median response of one tracker on a set of clips, and that of each.
+    """The median response of one tracker on a set of sequences, and that of each.
 
     Args:
         make: makes the tracker.
         sequences: what it looks at.
-        count: frames of each clip.
+        count: frames of each sequence.
         smoothed: see `found_sizes`.
     """
     rows: dict[str, dict[str, Any]] = {}
@@ -101,7 +101,7 @@ def response_of(
 
 
 def tracking_of(make: Callable[[], Any], sequences: list[Sequence]) -> dict[str, Any]:
-    """AUC, precision and drift of one tracker on a set of clips, means or medians and by clip."""
+    """AUC, precision and drift of one tracker on a set of sequences, means or medians and by sequence."""
     rows: dict[str, dict[str, Any]] = {}
     for sequence in sequences:
         boxes = track(make(), sequence).boxes
@@ -129,7 +129,7 @@ def examine(
     Args:
         weights: name or path.
         sets: sequences by the names of `SETS`.
-        count: frames of each clip at which the response is measured.
+        count: frames of each sequence at which the response is measured.
         follow: whether its tracker runs, too, as found and inverted.
     """
     make = partial(make_tracker, "siamrpn", weights=weights, precision="fp32")
@@ -157,7 +157,7 @@ def kept(path: Path | None, frames: int) -> dict[str, Any]:
 
     Args:
         path: the file; None or a missing one has no rows.
-        frames: of each clip.
+        frames: of each sequence.
     """
     before = read_json(path, "remove it") if path and path.is_file() else {}
     rows = {name: row for name, row in before.items() if isinstance(row, dict) and "sha256" in row}
@@ -172,7 +172,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = options_of(__doc__)
     parser.add_argument("weights", nargs="+", help="names or paths of proposal networks")
-    parser.add_argument("--frames", type=int, default=FRAMES, help="of each clip")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of each sequence")
     parser.add_argument("--responses", action="store_true", help="these alone, without tracking")
     options = parser.parse_args()
     cv2.setNumThreads(1)

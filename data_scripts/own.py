@@ -1,12 +1,12 @@
-"""Turn your own frames and labels into clips to evaluate and to train on.
+"""Turn your own frames and labels into sequences to evaluate and to train on.
 
 python data_scripts/own.py make dog.mp4 dog.csv --dataset pets
 python data_scripts/own.py make frames/ instances.json --dataset pets --name cat
 python data_scripts/own.py check data/own/pets
 
 `make` takes a video or a folder of images, and labels as CSV, COCO's JSON or CVAT's XML, and writes
-<root>/own/<dataset>/<name>/img/00000001.jpg … and groundtruth.txt, a clip for each target. `check`
-(and `make`, at its end) draws boxes onto some frames of each clip: look at them before you measure
+<root>/own/<dataset>/<name>/img/00000001.jpg … and groundtruth.txt, a sequence for each target. `check`
+(and `make`, at its end) draws boxes onto some frames of each sequence: look at them before you measure
 anything.
 """
 
@@ -43,7 +43,7 @@ Frames = VideoFile | ImageFiles
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Make clips, or check those there are."""
+    """Make sequences, or check those there are."""
     arguments = parsed(_parser(), argv)
     if arguments.command == "check":
         folder = arguments.folder.expanduser()
@@ -69,21 +69,23 @@ def _parser() -> argparse.ArgumentParser:
         "--root", type=Path, default=data_root(), help="data root (default: COURSE_DATA, or data/)"
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    option = commands.add_parser("make", help="frames and labels → clips").add_argument
+    option = commands.add_parser("make", help="frames and labels → sequences").add_argument
     option("frames", help="a video, a folder of images, or a pattern in quotes")
     option("labels", type=Path, help=".csv, .json (COCO) or .xml (CVAT)")
-    option("--dataset", default="clips", help="the clips' folder in <root>/own (default: clips)")
-    option("--name", help="of the clip (default: the video's or the folder's)")
+    option(
+        "--dataset", default="clips", help="the sequences' folder in <root>/own (default: clips)"
+    )
+    option("--name", help="of the sequence (default: the video's or the folder's)")
     option("--first-frame", type=int, default=0, help="number of the first frame (default: 0)")
     option("--first-pixel", type=int, choices=(0, 1), default=0, help="of the labels (default: 0)")
     option("--only-labelled", action="store_true", help="leave out frames without a label")
-    checked = commands.add_parser("check", help="draw the boxes of a folder of clips")
+    checked = commands.add_parser("check", help="draw the boxes of a folder of sequences")
     checked.add_argument("folder", type=Path, help="as for --benchmark folder:PATH")
     return parser
 
 
 def _name(arguments: argparse.Namespace) -> str:
-    """The clip's name: as given, or after the frames."""
+    """The sequence's name: as given, or after the frames."""
     path = Path(arguments.frames).expanduser().resolve()
     if path.is_file():
         name = path.stem
@@ -101,19 +103,19 @@ def make(
     first_pixel: int = 0,
     only_labelled: bool = False,
 ) -> list[str]:
-    """Write a clip for each target; returns their names.
+    """Write a sequence for each target; returns their names.
 
     Args:
         frames: of the video.
         path: the file of labels.
         folder: the dataset's.
-        name: of the clip; several targets get their own names behind it.
+        name: of the sequence; several targets get their own names behind it.
         first_frame: number of the first frame in the labels.
         first_pixel: number of the top-left pixel in the labels.
         only_labelled: whether frames without a label are left out.
 
     Raises:
-        CourseError: a clip of that name exists.
+        CourseError: a sequence of that name exists.
         DataError: frames and labels do not fit.
     """
     names = len(frames) if isinstance(frames, VideoFile) else [p.name for p in frames.paths]
@@ -141,7 +143,7 @@ def make(
 
 
 def frames_of(boxes: np.ndarray, only_labelled: bool) -> np.ndarray:
-    """Numbers (N,) of the frames that make a clip of boxes (T, 4): from the first with a box on, or
+    """Numbers (N,) of the frames that make a sequence of boxes (T, 4): from the first with a box on, or
     only those with one."""
     labelled = np.flatnonzero(np.isfinite(boxes[:, 0]))
     return labelled if only_labelled or not len(labelled) else np.arange(labelled[0], len(boxes))
@@ -153,12 +155,12 @@ def _plain(target: str) -> str:
 
 
 def _check_free(folder: Path, names: Iterable[str], path: Path) -> None:
-    """Raise CourseError if a clip would replace something, or two of them have one name."""
+    """Raise CourseError if a sequence would replace something, or two of them have one name."""
     seen: set[str] = set()
     for name in names:
-        plain_name(name, "the clip's name")
+        plain_name(name, "the sequence's name")
         if name.casefold() in seen:
-            raise CourseError(f"{path}: two targets would both be the clip {name}; rename one")
+            raise CourseError(f"{path}: two targets would both be the sequence {name}; rename one")
         seen.add(name.casefold())
         if os.path.lexists(folder / name):
             raise CourseError(
@@ -169,7 +171,7 @@ def _check_free(folder: Path, names: Iterable[str], path: Path) -> None:
 def _write_frames(
     frames: Frames, places: dict[Path, np.ndarray], found: dict[str, np.ndarray], path: Path
 ) -> None:
-    """Write each frame into the folders of the clips that it is part of."""
+    """Write each frame into the folders of the sequences that it is part of."""
     for t, frame in enumerate(frames):
         for target, boxes in found.items():
             _check_inside(boxes[t], frame.shape, f"{path}: target {target!r}, frame {t}")
@@ -204,7 +206,7 @@ def _write_frame(frame: np.ndarray, frames: Frames, t: int, path: Path) -> Path:
         shutil.copyfile(frames.paths[t], target)
         return target
     kind, quality = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    if isinstance(frames, ImageFiles):  # a format that the reader of clips does not take
+    if isinstance(frames, ImageFiles):  # a format that the reader of sequences does not take
         kind, quality = ".png", []
     encoded = cv2.imencode(kind, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), quality)[1]
     target = path.with_suffix(kind)

@@ -36,7 +36,7 @@ sequence = sequences["gen-14-turning-scale"]
 # {{part}}
 #
 # A target, its true box (the *ground truth*, solid green), and a tracker (dashed). The tracker compares a small image of the target, cut from frame 0, with
-# the frame at every nearby position and picks the most similar position. The number beside its name says how much its box overlaps the true one. Play the clip: where is that number low,
+# the frame at every nearby position and picks the most similar position. The number beside its name says how much its box overlaps the true one. Play the sequence: where is that number low,
 # and what is wrong with the box there?
 
 # %%
@@ -237,7 +237,7 @@ plots.show(
 
 # %% [markdown]
 # {{figure}} They do not. The centre error never comes near 20 pixels, the threshold that OTB will set: by that number the tracker never loses its target. The IoU stays below a half for
-# a good part of the clip, because the size of the box is wrong.
+# a good part of the sequence, because the size of the box is wrong.
 #
 # How fast does the IoU fall when a box slides away, or has the wrong size? **Predict first:** a box of the right size has slid sideways by
 # a tenth of its width. Is its IoU closer to 0.9 or to 0.8?
@@ -494,7 +494,7 @@ class StayPut:
 examples = [
     sequence,
     *real_sequences()[:1],
-]  # and a real clip, if there are any in your data folder
+]  # and a real sequence, if there are any in your data folder
 figure, axes = plots.new_figure(8, 2.9 * len(examples), rows=len(examples), columns=2)
 for (left, right), shown in zip(axes, examples, strict=True):
     tracker = make_tracker("ncc")
@@ -599,7 +599,7 @@ show_table(speeds, f"Speed on {loaded.name}, on this machine", formats={"fps": "
 #
 # ### Find the fault
 #
-# A colleague has written the score of a whole clip, using your functions, and chosen a good test: on the true boxes themselves it must give 20/21, whatever the clip. It does not.
+# A colleague has written the score of a whole sequence, using your functions, and chosen a good test: on the true boxes themselves it must give 20/21, whatever the sequence. It does not.
 
 
 # %%
@@ -618,21 +618,23 @@ axes[0, 0].axhline(20 / 21, color=plots.NEUTRAL, linestyle=":", label="20/21")
 for name, score in low.items():
     number = 1 + list(perfect).index(name)
     axes[0, 0].annotate(number, (number, score - 0.006), ha="center", va="top")
-axes[0, 0].set(xlabel="clip", ylabel="AUC of the true boxes", xlim=(0, 26), ylim=(0.8, 0.98))
+axes[0, 0].set(
+    xlabel="sequence", ylabel="AUC of the true boxes", xlim=(0, 26), ylim=(0.8, 0.98)
+)
 axes[0, 0].set_title(f"too low: {', '.join(low)}", fontsize=10)
 axes[0, 0].legend(fontsize=8)
 plots.show(
     figure,
-    alt=f"The faulty score of the true boxes, clip by clip: 20/21 on all but {', '.join(low)}.",
+    alt=f"The faulty score of the true boxes, sequence by sequence: 20/21 on all but {', '.join(low)}.",
 )
 
 # %% [markdown]
-# {{figure}} The score of a tracker that returns exactly the true box, on each of the 24 clips. On most it is 20/21; on those named in the title it is lower.
+# {{figure}} The score of a tracker that returns exactly the true box, on each of the 24 sequences. On most it is 20/21; on those named in the title it is lower.
 #
 # ### Exercise 01.9 · Mend the score
 # {{exercise}}
 #
-# What do these clips have in common? Find the fault, and write the score without it. It should stay as strict as before with a tracker that is really lost, even one that returns NaN.
+# What do these sequences have in common? Find the fault, and write the score without it. It should stay as strict as before with a tracker that is really lost, even one that returns NaN.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -665,12 +667,12 @@ def sequence_auc(boxes, truth):
 
 # %%
 mended = [sequence_auc(c.boxes, c.boxes) for c in sequences]
-print(f"AUC of the true boxes on 24 clips: {min(mended):.4f} to {max(mended):.4f}")
+print(f"AUC of the true boxes on 24 sequences: {min(mended):.4f} to {max(mended):.4f}")
 
 # %% [markdown]
-# ## Experiment: three trackers on the generated clips
+# ## Experiment: three trackers on the generated sequences
 #
-# Now everything is in place: trackers, protocol and metrics. Each clip of `generated-v1` shows one or two difficulties, tagged with OTB's attributes. (The profile `smoke` takes every fifth clip; the others take all 24.)
+# Now everything is in place: trackers, protocol and metrics. Each sequence of `generated-v1` shows one or two difficulties, tagged with OTB's attributes. (The profile `smoke` takes every fifth sequence; the others take all 24.)
 # A `Report` computes the metrics you have just written, for all trackers at once; figures and tables are made from it.
 
 # %%
@@ -681,7 +683,7 @@ plots.show(*success_and_precision(report))
 
 # %% [markdown]
 # {{figure}} Success and precision of the three trackers. Where a success curve starts on the left says in how many frames the box touched the target at all; how soon it falls says how tight the boxes were.
-# The report computes the curve of each clip first and then averages over clips, so a long clip counts no more than a short one. Your own functions give the same numbers:
+# The report computes the curve of each sequence first and then averages over sequences, so a long sequence counts no more than a short one. Your own functions give the same numbers:
 
 
 # %%
@@ -711,7 +713,7 @@ print("AUC, ncc − stay-put:        ", auc_difference(report, "ncc", "stay-put"
 print("AUC, stay-put − random-walk:", auc_difference(report, "stay-put", "random-walk"))
 
 # %% [markdown]
-# **A difference needs an interval.** The clips are a sample: other clips would have given other numbers. So take the difference between two trackers' AUCs clip by clip, and ask how well its mean is known. The two lines above give this mean ± half the width of a 95 % interval, by Student's *t* over n clips. If it
+# **A difference needs an interval.** The sequences are a sample: other sequences would have given other numbers. So take the difference between two trackers' AUCs sequence by sequence, and ask how well its mean is known. The two lines above give this mean ± half the width of a 95 % interval, by Student's *t* over n sequences. If it
 # contains 0, this benchmark does not tell the two trackers apart. From here on, every difference in the course comes with one.
 #
 # Where do the trackers differ? **Predict first:** on which attribute will template matching do worst?
@@ -722,19 +724,19 @@ by_tag = {tag: row["ncc"] for tag, row in report.by_attribute().items()}
 print("template matching is worst on:", OTB_ATTRIBUTES[min(by_tag, key=by_tag.get)])
 
 # %% [markdown]
-# {{figure}} AUC by attribute; the number in brackets says how many clips have it. A clip can have several.
+# {{figure}} AUC by attribute; the number in brackets says how many sequences have it. A sequence can have several.
 #
 # <details><summary>What came of it</summary>
 #
-# The line under the figure names it. On all 24 clips it is *out of view*, with *low resolution* and *out-of-plane rotation* close by. A template cannot turn, cannot grow, and is searched for only near the last box: a target that leaves is found again
-# only if it comes back nearby. But read the brackets: with three or four clips each, one more clip could change the order of these three. Attributes suggest where to look; they prove little.
+# The line under the figure names it. On all 24 sequences it is *out of view*, with *low resolution* and *out-of-plane rotation* close by. A template cannot turn, cannot grow, and is searched for only near the last box: a target that leaves is found again
+# only if it comes back nearby. But read the brackets: with three or four sequences each, one more sequence could change the order of these three. Attributes suggest where to look; they prove little.
 # </details>
 #
 # ## Was it luck? TRE and SRE
 #
 # One pass is one sample. OTB has two more protocols:
 #
-# * **TRE**, temporal robustness: start again at 20 frames spread over the clip. Every pass runs to the end, so later ones are shorter; all frames are pooled.
+# * **TRE**, temporal robustness: start again at 20 frames spread over the sequence. Every pass runs to the end, so later ones are shorter; all frames are pooled.
 # * **SRE**, spatial robustness: start on frame 0 with a box that is slightly wrong, in twelve ways: four shifts by a tenth, four boxes with one corner moved outward by a tenth (so the box grows), and four
 #   other sizes (0.8, 0.9, 1.1, 1.2).
 
@@ -765,7 +767,7 @@ plots.show(
 # %% [markdown]
 # {{figure}} The twelve first boxes of SRE. A box drawn by hand is hardly more exact than these.
 #
-# **Predict first:** over all clips, will TRE come out above or below OPE for template matching? And SRE?
+# **Predict first:** over all sequences, will TRE come out above or below OPE for template matching? And SRE?
 
 # %%
 segments = by_profile(smoke=4, laptop=20, gpu=20)
@@ -780,7 +782,7 @@ robust["SRE"] = Report.from_results(chosen, passes, "sre")
 
 
 def by_sequence(protocol, tracker):
-    """AUC of a tracker on each clip under a protocol."""
+    """AUC of a tracker on each sequence under a protocol."""
     return np.array(list(robust[protocol].trackers[tracker].by_sequence().values()))
 
 
@@ -790,7 +792,7 @@ for name in makers:
     for protocol in ("TRE", "SRE"):
         change = by_sequence(protocol, name) - by_sequence("OPE", name)
         rows[name][f"{protocol} − OPE"] = str(Interval.of(change))
-show_table(rows, "AUC by protocol, and the change clip by clip")
+show_table(rows, "AUC by protocol, and the change sequence by sequence")
 
 figure, axes = plots.new_figure(width=7.5, height=3.4, columns=2, sharey=True)
 for ax, protocol in zip(axes[0], ("TRE", "SRE"), strict=True):
@@ -810,30 +812,30 @@ for ax, protocol in zip(axes[0], ("TRE", "SRE"), strict=True):
     ax.grid(alpha=0.3)
 plots.show(
     figure,
-    alt="Template matching, one dot per clip: AUC under TRE and under SRE against AUC in one pass, with the diagonal. "
+    alt="Template matching, one dot per sequence: AUC under TRE and under SRE against AUC in one pass, with the diagonal. "
     f"TRE − OPE {rows['ncc']['TRE − OPE']}, SRE − OPE {rows['ncc']['SRE − OPE']}.",
 )
 
 # %% [markdown]
-# {{figure}} One dot per clip, for template matching; on the grey line both protocols agree. Dots far from the line are clips on which *where* the pass began decided much of the score. Under SRE the dots on the far right lie below the line.
+# {{figure}} One dot per sequence, for template matching; on the grey line both protocols agree. Dots far from the line are sequences on which *where* the pass began decided much of the score. Under SRE the dots on the far right lie below the line.
 #
 # <details><summary>What came of it</summary>
 #
-# Read the table's last two columns. On all 24 clips: for stay-put and the random walk TRE lies above OPE, and the interval leaves 0 out. Their boxes get worse with time, and most passes of TRE are short.
-# For template matching the interval of TRE − OPE contains 0. It loses its target at particular moments, and a later start gets past them with better luck on some clips and worse on others.
+# Read the table's last two columns. On all 24 sequences: for stay-put and the random walk TRE lies above OPE, and the interval leaves 0 out. Their boxes get worse with time, and most passes of TRE are short.
+# For template matching the interval of TRE − OPE contains 0. It loses its target at particular moments, and a later start gets past them with better luck on some sequences and worse on others.
 #
 # SRE − OPE is below zero for template matching, and its interval leaves 0 out, if only just. Where one pass was nearly perfect, SRE must be lower: the tracker follows the target all the way and carries the error of its first box along.
-# Where one pass lost the target early, twelve other starts are twelve other draws, and some do better. That is why a single clip shows anything you like, and why these protocols are read over all of them.
+# Where one pass lost the target early, twelve other starts are twelve other draws, and some do better. That is why a single sequence shows anything you like, and why these protocols are read over all of them.
 # </details>
 #
 # ## Another question: what VOT measures
 #
-# OTB lets a lost tracker go on, so one early loss costs the rest of the clip. VOT, the yearly challenge, asked from 2013 to 2019 how well a tracker does *between* losses and how often it loses its target. In its **supervised** protocol the tracker **fails** in the first frame whose box does not touch the target (overlap 0). Five frames later a fresh one is
+# OTB lets a lost tracker go on, so one early loss costs the rest of the sequence. VOT, the yearly challenge, asked from 2013 to 2019 how well a tracker does *between* losses and how often it loses its target. In its **supervised** protocol the tracker **fails** in the first frame whose box does not touch the target (overlap 0). Five frames later a fresh one is
 # started with the true box.
 #
 # * **Accuracy** A: the mean overlap of the frames in which the tracker ran. The ten frames from each start on do not count (the *burn-in*): so soon after the true box was given, the overlap flatters the tracker.
 # * **Failures**, also called **robustness**: the number of failures. Fewer are better.
-# * **Expected average overlap**, EAO: both in one number. Cut the runs into segments, from each start to a failure or to the end of the clip. $\Phi(N)$ is the mean overlap that a segment has over its first $N$ frames after the start, averaged over segments. After its failure a segment counts as 0 for all larger $N$; a segment that ended with its clip takes part only up to its own length. EAO is the
+# * **Expected average overlap**, EAO: both in one number. Cut the runs into segments, from each start to a failure or to the end of the sequence. $\Phi(N)$ is the mean overlap that a segment has over its first $N$ frames after the start, averaged over segments. After its failure a segment counts as 0 for all larger $N$; a segment that ended with its sequence takes part only up to its own length. EAO is the
 #   mean of $\Phi(N)$ over typical lengths; VOT2018 took $N = 100 \dots 356$.
 #
 # Here is a run small enough for pencil and paper, by its overlaps: start, 0.8 and 0.6, failure; four frames skipped; start again, 0.9 and 0.9, end.
@@ -869,7 +871,7 @@ runs = {n: {c.name: run_supervised(make, c) for c in chosen} for n, make in make
 lengths = [len(c) for c in chosen]
 low, high = interval(
     chosen.name, lengths
-)  # the course's rule: VOT publishes none for these clips
+)  # the course's rule: VOT publishes none for these sequences
 rows = {}
 for name in makers:
     of_all = list(runs[name].values())
@@ -880,7 +882,7 @@ for name in makers:
         "EAO": eao(of_all, low, high),
     }
 lengths_said = f"N = {low}" if low == high else f"N = {low} … {high}"
-show_table(rows, f"{len(chosen)} clips, {sum(lengths)} frames; EAO over {lengths_said}")
+show_table(rows, f"{len(chosen)} sequences, {sum(lengths)} frames; EAO over {lengths_said}")
 
 example = next(
     c.name for c in chosen if runs["ncc"][c.name].failures
@@ -902,7 +904,7 @@ curves = {
     n: expected_overlap_curve(list(runs[n].values()), longest=high) for n in report.overall()
 }
 plots.draw_lines(right, curves, x=np.arange(1, high + 1), xlabel="N, frames after a start")
-right.set(ylabel="Φ(N)", ylim=(0, 1.02), title="expected overlap, all clips")
+right.set(ylabel="Φ(N)", ylim=(0, 1.02), title="expected overlap, all sequences")
 plots.show(
     figure,
     alt=f"Left: overlap of template matching on {example} under VOT's protocol, with {run.failures} failures, burn-in shaded. "
@@ -910,7 +912,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} Left, the first clip on which template matching fails. At each cross its box no longer touches the target; five frames later the overlap begins again at 1. (Where the target is out of view there is no overlap.) The dotted accuracy leaves the shaded frames out. Right, $\Phi(N)$ of each tracker falls on the whole, since a longer segment has had more occasions to fail;
+# {{figure}} Left, the first sequence on which template matching fails. At each cross its box no longer touches the target; five frames later the overlap begins again at 1. (Where the target is out of view there is no overlap.) The dotted accuracy leaves the shaded frames out. Right, $\Phi(N)$ of each tracker falls on the whole, since a longer segment has had more occasions to fail;
 # the EAO is read at its right end.
 #
 # <details><summary>What came of it</summary>
@@ -941,7 +943,7 @@ print("AUC on real video, ncc − stay-put:", auc_difference(shipped, "ncc", "st
 #
 # ## An open task
 #
-# Can you improve on template matching? There is no check here and no single answer. The cell below is a start that runs: a tracker of your own that changes one setting of `ncc`, run by your `track` on all clips, with the interval of what it gained.
+# Can you improve on template matching? There is no check here and no single answer. The cell below is a start that runs: a tracker of your own that changes one setting of `ncc`, run by your `track` on all sequences, with the interval of what it gained.
 
 # %%
 from course_lib.trackers.template import TemplateMatching, TemplateSettings
@@ -961,7 +963,7 @@ tried = Report.from_results(chosen, {"mine": mine, "ncc": results["ncc"]})
 print("AUC, mine − ncc:", auc_difference(tried, "mine", "ncc"))
 
 # %% [markdown]
-# Change one thing at a time, and say what you expect before you run it. Does the interval leave 0 out? If you try twenty variants and keep the best, its interval is too kind: choose on the odd clips, `chosen[::2]`, and report on the even ones, `chosen[1::2]`.
+# Change one thing at a time, and say what you expect before you run it. Does the interval leave 0 out? If you try twenty variants and keep the best, its interval is too kind: choose on the odd sequences, `chosen[::2]`, and report on the even ones, `chosen[1::2]`.
 #
 # **Stretch goal.** Let the template change its size: look for it at 0.95, 1 and 1.05 times its last size (`cv2.resize`), and return a box of the best size. Which attributes gain, which lose, and by how much does your tracker slow down? With OTB in your data folder, run it on `real_sequences()` too: does the gain hold on real video?
 #

@@ -42,7 +42,7 @@ real = real_sequences()  # of OTB and VOT-2014, if they are in your data folder
 # ## Look first
 # {{part}}
 #
-# A MOSSE tracker at work on a clip in which something passes in front of the target. Scrub through the clip and watch three things: the *filter* it has learned,
+# A MOSSE tracker at work on a sequence in which something passes in front of the target. Scrub through the sequence and watch three things: the *filter* it has learned,
 # the *response* it computes in each frame, and the *PSR*, a number that says how far the response's peak stands out. The sliders come into play later.
 
 # %%
@@ -233,7 +233,7 @@ def prepared(sequence, t, size):
     return preprocess(grey_patch(sequence.frames[t], centre, *size), cosine_window(*size))
 
 
-shown = [sequence, *real[:1]]  # a real clip below the generated one, if there is one
+shown = [sequence, *real[:1]]  # a real sequence below the generated one, if there is one
 figure, axes = plots.new_figure(width=8, height=2.5 * len(shown), rows=len(shown), columns=3)
 for row, each in zip(axes, shown, strict=True):
     size = size_of_patch(each.boxes[0])
@@ -251,7 +251,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} What the filter gets ($f$, centre) and what it should answer ($g$, right). In $f$ the border has one grey value, 0, whatever the patch showed there. With OTB in your data folder the lower row is its first clip.
+# {{figure}} What the filter gets ($f$, centre) and what it should answer ($g$, right). In $f$ the border has one grey value, 0, whatever the patch showed there. With OTB in your data folder the lower row is its first sequence.
 #
 # ## The filter
 #
@@ -671,28 +671,28 @@ def psr_later(sequence, count, t=5):
 
 ones, nines = (
     np.array([psr_later(each, n) for each in chosen]) for n in (0, 8)
-)  # (clips,) each
+)  # (sequences,) each
 gain = Interval.of(nines - ones)
 figure, axes = plots.new_figure(width=5.5, height=3.2)
 ax, most = axes[0, 0], max(ones.max(), nines.max())
-ax.plot(ones, nines, "o", color=plots.CYCLE[0], label="a clip")
+ax.plot(ones, nines, "o", color=plots.CYCLE[0], label="a sequence")
 ax.plot([0, most], [0, most], "--", color=plots.NEUTRAL, label="no difference")
 ax.set(xlabel="PSR, filter from one patch", ylabel="PSR, from nine patches")
 ax.set_title(
-    f"gain {gain.mean:+.1f} ± {gain.half_width:.1f} (95 %, {gain.n} clips)", fontsize=10
+    f"gain {gain.mean:+.1f} ± {gain.half_width:.1f} (95 %, {gain.n} sequences)", fontsize=10
 )
 ax.legend()
 plots.show(
     figure,
-    alt=f"PSR five frames later with a filter from one patch and from nine, one dot per clip; mean gain {gain.mean:.1f} plus or minus {gain.half_width:.1f}.",
+    alt=f"PSR five frames later with a filter from one patch and from nine, one dot per sequence; mean gain {gain.mean:.1f} plus or minus {gain.half_width:.1f}.",
 )
 
 # %% [markdown]
-# {{figure}} One dot for each clip. Above the dashed line the filter from nine patches has the higher PSR in frame 5, on the target's true place.
+# {{figure}} One dot for each sequence. Above the dashed line the filter from nine patches has the higher PSR in frame 5, on the target's true place.
 #
 # <details><summary>What came of it</summary>
 #
-# Over all 24 generated clips, 19 lie above the line, and the gain is +3.6 ± 2.1 (95 %). A likely reason: the copies teach the filter to accept patches that differ a little from the first. Among the five below the line are both *plain* clips, where the first patch still fits exactly.
+# Over all 24 generated sequences, 19 lie above the line, and the gain is +3.6 ± 2.1 (95 %). A likely reason: the copies teach the filter to accept patches that differ a little from the first. Among the five below the line are both *plain* sequences, where the first patch still fits exactly.
 # </details>
 #
 # ## The whole tracker
@@ -775,7 +775,7 @@ class MOSSE:
 
 
 # %% [markdown]
-# Your tracker on the clip from the beginning, with and without its threshold:
+# Your tracker on the sequence from the beginning, with and without its threshold:
 
 
 # %%
@@ -810,7 +810,7 @@ for t in np.flatnonzero(sequence.tags["visible"] < 0.5):
 listing = "; ".join(f"{name}: mean IoU {np.nanmean(v):.2f}" for name, v in overlaps.items())
 plots.show(
     figure,
-    alt=f"IoU and PSR along the clip for two trackers, with the frames in which the target is hidden in grey. {listing}.",
+    alt=f"IoU and PSR along the sequence for two trackers, with the frames in which the target is hidden in grey. {listing}.",
 )
 
 # %% [markdown]
@@ -818,7 +818,7 @@ plots.show(
 #
 # ### Why 7?
 #
-# The paper reports PSRs of 20 to 60 while a target is tracked well, and takes values around 7 as a sign of an occlusion or a failure. Look at all frames of all clips: what was the PSR where your box was right (IoU of .5 or more), and where it was wrong?
+# The paper reports PSRs of 20 to 60 while a target is tracked well, and takes values around 7 as a sign of an occlusion or a failure. Look at all frames of all sequences: what was the PSR where your box was right (IoU of .5 or more), and where it was wrong?
 
 # %%
 figure, axes = plots.new_figure(width=8, height=2.8, columns=2, sharey=True)
@@ -856,7 +856,7 @@ plots.show(
 #
 # ### Does stopping pay?
 #
-# On one clip it did. **Predict:** does it over all clips?
+# On one sequence it did. **Predict:** does it over all sequences?
 
 # %%
 results = {
@@ -873,8 +873,8 @@ there, there_never = (
 tags = {c.name: c.attributes for c in chosen} | dict(shipped["sequences"])
 hidden = {name for name, of_it in tags.items() if "OCC" in of_it}
 panels = {
-    "generated clips, your tracker": {name: stops[name] - never[name] for name in stops},
-    "real clips, the course's tracker": {n: there[n] - there_never[n] for n in there},
+    "generated sequences, your tracker": {name: stops[name] - never[name] for name in stops},
+    "real sequences, the course's tracker": {n: there[n] - there_never[n] for n in there},
 }
 figure, axes = plots.new_figure(width=9, height=3.6, columns=2, sharey=True)
 for ax, (title, gains) in zip(axes[0], panels.items(), strict=True):
@@ -891,21 +891,21 @@ axes[0, 0].bar([0], [0], color=plots.PREDICTION, label="something passes in fron
 axes[0, 0].legend(fontsize=8, loc="upper left")
 plots.show(
     figure,
-    alt="AUC gained by stopping below a PSR of 7, a bar for each clip in ascending order; left your tracker on generated clips, right the course's tracker on 22 real ones.",
+    alt="AUC gained by stopping below a PSR of 7, a bar for each sequence in ascending order; left your tracker on generated sequences, right the course's tracker on 22 real ones.",
 )
 
 # %% [markdown]
-# {{figure}} AUC with the threshold minus AUC without it, one bar per clip; above each panel the mean with its 95 % interval. OTB's clips are tagged like the generated ones; VOT's have no tags. Gains and losses are few and large; for many clips nothing changes.
+# {{figure}} AUC with the threshold minus AUC without it, one bar per sequence; above each panel the mean with its 95 % interval. OTB's sequences are tagged like the generated ones; VOT's have no tags. Gains and losses are few and large; for many sequences nothing changes.
 #
 # <details><summary>What came of it</summary>
 #
-# On the 22 real clips stopping gains +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, account for more than half of all that is gained. *sphere*, a ball that rolls in full view, loses as much as one of them gains: the PSR falls below 7 although nothing hides the ball, and the tracker waits to the end for its old appearance to return.
+# On the 22 real sequences stopping gains +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, account for more than half of all that is gained. *sphere*, a ball that rolls in full view, loses as much as one of them gains: the PSR falls below 7 although nothing hides the ball, and the tracker waits to the end for its old appearance to return.
 # So the threshold is no improvement as such. It is a bet that a low PSR comes from something in front of the target, and it pays where that is so.
 # </details>
 #
 # ## Play
 #
-# The clip from the beginning once more, with the course's own MOSSE: its patch and $\lambda$ differ from yours (the list stands further down), and so do the limits that you will find. Find out by playing:
+# The sequence from the beginning once more, with the course's own MOSSE: its patch and $\lambda$ differ from yours (the list stands further down), and so do the limits that you will find. Find out by playing:
 #
 # 1. Above which learning rate is the target lost behind the occluder? Look at the IoU, not only at the PSR.
 # 2. What happens to the filter when the regulariser grows? Why does it get smoother?
@@ -924,7 +924,7 @@ MosseBench(sequence)
 #
 # ## How fast should it learn?
 #
-# The next cell runs your tracker with different learning rates on all clips. **Predict first:** how many of these rates can be told apart from the paper's 0.125?
+# The next cell runs your tracker with different learning rates on all sequences. **Predict first:** how many of these rates can be told apart from the paper's 0.125?
 
 # %%
 all_rates = [0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0]
@@ -951,11 +951,11 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} AUC minus that of $\eta = 0.125$, taken clip by clip, as mean and 95 % interval; below each rate, its mean AUC. A rate whose interval reaches the dashed line cannot be told apart from 0.125 on these clips.
+# {{figure}} AUC minus that of $\eta = 0.125$, taken sequence by sequence, as mean and 95 % interval; below each rate, its mean AUC. A rate whose interval reaches the dashed line cannot be told apart from 0.125 on these sequences.
 #
 # <details><summary>What came of it</summary>
 #
-# Over all 24 clips, one: $\eta = 1$, which forgets everything in each frame, loses .162 ± .100. From 0, where the filter stays as the first frame made it, to 0.5 every interval reaches 0. The best rate differs from clip to clip, and 24 clips are too few to prefer one. Papers that print a best rate without an interval have the same problem.
+# Over all 24 sequences, one: $\eta = 1$, which forgets everything in each frame, loses .162 ± .100. From 0, where the filter stays as the first frame made it, to 0.5 every interval reaches 0. The best rate differs from sequence to sequence, and 24 sequences are too few to prefer one. Papers that print a best rate without an interval have the same problem.
 # </details>
 #
 # ## Your tracker, the course's, and template matching
@@ -973,7 +973,9 @@ for make in makers.values():  # once before the clock runs
 results = {name: {c.name: track(make(), c) for c in chosen} for name, make in makers.items()}
 report = Report.from_results(chosen, results)
 columns = ("auc", "precision20", "fps")
-show_table(report.overall(), f"{len(chosen)} generated clips, “mosse” is the course's", columns)
+show_table(
+    report.overall(), f"{len(chosen)} generated sequences, “mosse” is the course's", columns
+)
 for a, b in (("yours", "mosse"), ("yours", "ncc"), ("mosse", "ncc")):
     print(f"AUC of {a} minus that of {b}: {auc_difference(report, a, b)}")
 if real:  # a few in the smoke profile
@@ -984,18 +986,20 @@ if real:  # a few in the smoke profile
         n: {c.name: track(makers[n](), c) for c in some} for n in ("yours", "mosse", "ncc")
     }
     show_table(
-        Report.from_results(some, results_real).overall(), f"{len(some)} real clips", columns
+        Report.from_results(some, results_real).overall(),
+        f"{len(some)} real sequences",
+        columns,
     )
 
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# Neither is slow: a template is compared within a small search region only, and OpenCV does that with Fourier transforms as well. In the results that ship with the course, on 22 real clips, NCC is the faster, and the two AUCs differ by +.004 ± .126: equal, as far as 22 clips can say. The filter's advantages, if any, lie in what it can learn and in knowing when it is lost.
+# Neither is slow: a template is compared within a small search region only, and OpenCV does that with Fourier transforms as well. In the results that ship with the course, on 22 real sequences, NCC is the faster, and the two AUCs differ by +.004 ± .126: equal, as far as 22 sequences can say. The filter's advantages, if any, lie in what it can learn and in knowing when it is lost.
 # </details>
 #
 # ### Failure gallery
 #
-# The three worst clips, each at the moment when *your* tracker loses the target. What happened there?
+# The three worst sequences, each at the moment when *your* tracker loses the target. What happened there?
 
 # %%
 plots.show(*failure_gallery(chosen, results["yours"]))
@@ -1019,7 +1023,7 @@ for other in ("mosse-never-lost", "ncc", "opencv-mosse", "stay-put"):
     print(f"AUC of mosse minus that of {other}: {auc_difference(report, 'mosse', other)}")
 
 # %% [markdown]
-# The intervals say which trackers can be told apart on these clips: MOSSE is above a box that stays put and above OpenCV's MOSSE, but not above NCC, nor above itself without the threshold.
+# The intervals say which trackers can be told apart on these sequences: MOSSE is above a box that stays put and above OpenCV's MOSSE, but not above NCC, nor above itself without the threshold.
 #
 # Read the speeds with care. A tracker that reports *lost* and skips the frame is very fast, and keeps its last box. That is why the table shows accuracy beside speed.
 #
@@ -1046,7 +1050,7 @@ results = {"changed": {c.name: track(Changed(), c) for c in chosen}, "yours": re
 print(auc_difference(Report.from_results(chosen, results), "changed", "yours"))
 
 # %% [markdown]
-# **Stretch goal.** A change whose interval excludes 0 on the generated clips *and* whose gain does not turn into a loss on the real ones. Write down beforehand what you expect, and count how many changes you tried: of forty that do nothing, one will look like a gain at 95 %, and one like a loss.
+# **Stretch goal.** A change whose interval excludes 0 on the generated sequences *and* whose gain does not turn into a loss on the real ones. Write down beforehand what you expect, and count how many changes you tried: of forty that do nothing, one will look like a gain at 95 %, and one like a loss.
 #
 # ## Where you stand
 

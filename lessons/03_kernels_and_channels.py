@@ -453,7 +453,7 @@ def plain_histogram(strength, direction, cell):
 
 # %%
 def show_histograms(row, video):
-    """Draw the first patch of a clip, its gradients, and in each cell strokes along the edges."""
+    """Draw the first patch of a sequence, its gradients, and in each cell strokes along the edges."""
     patch_of = patch_shape(video.boxes[0][2:])
     patch = cut_patch(video.frames[0], to_centre(video.boxes[0])[:2], patch_of[::-1], patch_of)
     strength, direction = gradients(patch[None])
@@ -474,7 +474,7 @@ def show_histograms(row, video):
 
 lighting = [c for c in real if "IV" in c.attributes][
     :1
-]  # the first real clip whose light changes
+]  # the first real sequence whose light changes
 figure, axes = plots.new_figure(
     width=9, height=3.2 * (1 + len(lighting)), rows=1 + len(lighting), columns=3
 )
@@ -487,7 +487,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure hog}} On the left a patch, in the middle its gradients, on the right your histograms: each cell of 4 × 4 pixels is drawn as strokes along the edges it holds, the brighter the stronger. With OTB in your data folder, the lower row is a real clip.
+# {{figure hog}} On the left a patch, in the middle its gradients, on the right your histograms: each cell of 4 × 4 pixels is drawn as strokes along the edges it holds, the brighter the stronger. With OTB in your data folder, the lower row is a real sequence.
 #
 # **A good place to stop.** You have every part of the tracker. The second part asks what the features are good for, puts the parts together, and measures each step.
 #
@@ -495,12 +495,12 @@ plots.show(
 #
 # {{part}}
 #
-# The course's `hog` adds three things: each pixel shares its strength among the four nearest cells; each histogram is normalised by the energy around it, in four ways; and the result is clipped and gathered into 31 channels. The normalisation should make it blind to lighting. To see whether it does, let a shadow fall over the second frame of each clip, darker and darker from left to right. **Predict first:** what happens to the peak of the response, on grey values and on HOG?
+# The course's `hog` adds three things: each pixel shares its strength among the four nearest cells; each histogram is normalised by the energy around it, in four ways; and the result is clipped and gathered into 31 channels. The normalisation should make it blind to lighting. To see whether it does, let a shadow fall over the second frame of each sequence, darker and darker from left to right. **Predict first:** what happens to the peak of the response, on grey values and on HOG?
 
 
 # %%
 def models_of(video):
-    """The features x, σ and α of each kind of channels, learned from the first frame of a clip."""
+    """The features x, σ and α of each kind of channels, learned from the first frame of a sequence."""
     models, size = {}, video.boxes[0][2:]
     for kind, bandwidth in (("grey", 0.2), ("hog", 0.5)):  # the published bandwidths
         x = channels_of(video.frames[0], to_centre(video.boxes[0])[:2], patch_shape(size), kind)
@@ -533,7 +533,7 @@ of_clips = [peaks_under_shadow(video, depths) for video in chosen]
 figure, axes = plots.new_figure(width=6.5, height=2.9)
 peaks = {
     kind: np.array([of[kind] for of in of_clips]) for kind in ("grey", "hog")
-}  # (clips, 5)
+}  # (sequences, 5)
 means = {kind: values.mean(axis=0) for kind, values in peaks.items()}
 words = {"xlabel": "how dark the frame's right side is", "ylabel": "peak, relative"}
 plots.draw_lines(axes[0, 0], means, depths, markers=True, ylim=(0, 1.1), **words)
@@ -541,7 +541,7 @@ for k, values in enumerate(peaks.values()):
     low, high = values.min(axis=0), values.max(axis=0)
     axes[0, 0].fill_between(depths, low, high, color=plots.CYCLE[k], alpha=0.15, linewidth=0)
 axes[0, 0].set_title(
-    f"mean of {len(of_clips)} clips; the bands reach from lowest to highest", fontsize=10
+    f"mean of {len(of_clips)} sequences; the bands reach from lowest to highest", fontsize=10
 )
 kept = "; ".join(f"{kind} keeps {100 * of[-1]:.0f} %" for kind, of in means.items())
 plots.show(
@@ -551,7 +551,7 @@ plots.show(
 print(f"in the darkest shadow, {kept} of its peak on average")
 
 # %% [markdown]
-# {{figure shadow}} On grey values the peak sinks as the shadow deepens; on HOG it keeps nearly all of its height. Once there is a shadow, the two bands do not overlap: HOG keeps more of its peak in every clip.
+# {{figure shadow}} On grey values the peak sinks as the shadow deepens; on HOG it keeps nearly all of its height. Once there is a shadow, the two bands do not overlap: HOG keeps more of its peak in every sequence.
 #
 # <details><summary>What came of it</summary>
 #
@@ -627,7 +627,7 @@ class KCF:
 
 # %%
 def run_all(make, videos=chosen):
-    """Results by clip of a tracker that `make` creates for each."""
+    """Results by sequence of a tracker that `make` creates for each."""
     make().init(videos[0].frames[0], videos[0].boxes[0])  # not timed: warms the caches
     return {video.name: track(make(), video) for video in videos}
 
@@ -638,7 +638,7 @@ results = {
 }
 report = Report.from_results(chosen, results)
 columns = ("auc", "precision20", "fps")
-show_table(report.overall(), f"On {len(chosen)} generated clips", columns)
+show_table(report.overall(), f"On {len(chosen)} generated sequences", columns)
 print("AUC, yours minus the course's:", auc_difference(report, "my KCF", "KCF, HOG"))
 
 # %% [markdown]
@@ -754,14 +754,14 @@ class FinerKCF(KCF):
 
 results["my KCF, finer peak"] = run_all(FinerKCF)
 report = Report.from_results(chosen, results)
-show_table(report.overall(), f"On {len(chosen)} generated clips", columns)
+show_table(report.overall(), f"On {len(chosen)} generated sequences", columns)
 shipped = Report.from_dict(read_measured(RESULTS / "real_sequences.json"))
 print("AUC, finer peak minus whole cells:")
 print("your trackers, here:", auc_difference(report, "my KCF, finer peak", "my KCF"))
-print("the course's, on real clips:", auc_difference(shipped, "kcf-subcell", "kcf"))
+print("the course's, on real sequences:", auc_difference(shipped, "kcf-subcell", "kcf"))
 
 # %% [markdown]
-# Two pixels are little on a large target and much on a small one. Read the intervals: where ± is larger than the difference, these clips cannot tell whether the finer peak helps.
+# Two pixels are little on a large target and much on a small one. Read the intervals: where ± is larger than the difference, these sequences cannot tell whether the finer peak helps.
 #
 # ## Size
 #
@@ -860,23 +860,23 @@ listing = "; ".join(
 )
 plots.show(
     figure,
-    alt=f"Size along {len(in_view)} clips, the true one and that followed with three weights. {listing}.",
+    alt=f"Size along {len(in_view)} sequences, the true one and that followed with three weights. {listing}.",
 )
 
 # %% [markdown]
 # {{figure size}} At weight 1 the size changes in more than half of the frames and jitters around the truth; at 0.96 it lags, then follows in steps; at 0.9 it misses a good part of the change. In gen-06-scale-rotation, the model of the first frame soon no longer fits, and no weight keeps the size right.
 
 # %%
-caption = f"Following the size alone, on {len(in_view)} clips whose target changes it and stays in view"
+caption = f"Following the size alone, on {len(in_view)} sequences whose target changes it and stays in view"
 show_table(rows, caption, formats=".1%", first="weight")
 
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long since grown. The published 0.96 lies between, and the table compares them: the mean errors at 1 and at 0.96 hardly differ, but at 0.96 the size changes less often. (gen-06-scale-rotation makes up most of these two errors. Of the other three clips, two have the smaller error at weight 1, and gen-13-turning has it at 0.96.)
+# At weight 1 noise is enough to change the size; at 0.9 another size has to win by a tenth, and by then the target has long since grown. The published 0.96 lies between, and the table compares them: the mean errors at 1 and at 0.96 hardly differ, but at 0.96 the size changes less often. (gen-06-scale-rotation makes up most of these two errors. Of the other three sequences, two have the smaller error at weight 1, and gen-13-turning has it at 0.96.)
 # </details>
 #
-# DSST goes further: it compares 33 sizes with a *second correlation filter*, in one dimension, over size instead of position. It is MOSSE again, with one HOG vector per size as the signal's channels (`course_lib/trackers/scale.py`). Below, four trackers run on clips whose target changes its size; the course's three differ only in how they follow it.
+# DSST goes further: it compares 33 sizes with a *second correlation filter*, in one dimension, over size instead of position. It is MOSSE again, with one HOG vector per size as the signal's channels (`course_lib/trackers/scale.py`). Below, four trackers run on sequences whose target changes its size; the course's three differ only in how they follow it.
 
 # %%
 growing = [c for c in sequences if "SV" in c.attributes][: by_profile(smoke=2, laptop=7, gpu=7)]
@@ -901,18 +901,18 @@ words = {name.replace("\n", " "): np.mean(values) for name, values in aucs.items
 listing = ", ".join(f"{name} {value:.2f}" for name, value in words.items())
 plots.show(
     figure,
-    alt=f"AUC on {len(growing)} clips whose target changes its size, a dot for each clip. Means: {listing}.",
+    alt=f"AUC on {len(growing)} sequences whose target changes its size, a dot for each sequence. Means: {listing}.",
 )
 print("three sizes minus fixed, here:", auc_difference(by_way, "three\nsizes", "fixed"))
-print("the same on real clips:", auc_difference(shipped, "kcf", "kcf-hog"))
+print("the same on real sequences:", auc_difference(shipped, "kcf", "kcf-hog"))
 print(
     "DSST's filter minus three sizes, here:",
     auc_difference(by_way, "DSST's\nfilter", "three\nsizes"),
 )
-print("the same on real clips:", auc_difference(shipped, "kcf-filter", "kcf"))
+print("the same on real sequences:", auc_difference(shipped, "kcf-filter", "kcf"))
 
 # %% [markdown]
-# {{figure ways}} One dot is one clip, a bar their mean. The lines printed with it say how far the means can be trusted: a difference whose interval contains 0 may be chance.
+# {{figure ways}} One dot is one sequence, a bar their mean. The lines printed with it say how far the means can be trusted: a difference whose interval contains 0 may be chance.
 
 # %% [markdown]
 # ## Experiment: one step at a time
@@ -941,10 +941,10 @@ results |= {
     for row, (name, recipe, more) in ladder.items()
 }
 report = Report.from_results(chosen, results)
-show_table(report.overall(), f"On {len(chosen)} generated clips, yours among them", columns)
+show_table(report.overall(), f"On {len(chosen)} generated sequences, yours among them", columns)
 
 # %% [markdown]
-# The results on real video ship with the course: 22 targets of OTB and VOT-2014, measured once, in one run on one thread, with OpenCV's trackers within the same few minutes. Each row of the next table is one step; its columns say by how much the step raises the AUC, taken clip by clip, here and on the real clips.
+# The results on real video ship with the course: 22 targets of OTB and VOT-2014, measured once, in one run on one thread, with OpenCV's trackers within the same few minutes. Each row of the next table is one step; its columns say by how much the step raises the AUC, taken sequence by sequence, here and on the real sequences.
 
 # %%
 steps = {  # step: (with, without), as named above; the same as in the shipped results
@@ -961,7 +961,7 @@ steps = {  # step: (with, without), as named above; the same as in the shipped r
         ("kcf-subcell", "kcf"),
     ),
     "KCF, HOG, size instead of MOSSE": (("KCF, HOG, size", "MOSSE"), ("kcf", "mosse")),
-    "settings tuned on other clips": (None, ("kcf-tuned", "kcf")),
+    "settings tuned on other sequences": (None, ("kcf-tuned", "kcf")),
 }
 rows = {
     step: {
@@ -975,7 +975,7 @@ show_table(rows, "AUC with the step minus AUC without it", first="step")
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# On the real clips three steps raise the AUC with an interval that excludes 0: HOG, three sizes, and on grey values the Gaussian kernel. Which of them helps most, 22 clips cannot say. The Gaussian kernel on HOG changes next to nothing. Among the steps from DCF on, HOG and the three sizes cost the most time: HOG about half of the speed, the three sizes about two fifths of what is left (see the table below).
+# On the real sequences three steps raise the AUC with an interval that excludes 0: HOG, three sizes, and on grey values the Gaussian kernel. Which of them helps most, 22 sequences cannot say. The Gaussian kernel on HOG changes next to nothing. Among the steps from DCF on, HOG and the three sizes cost the most time: HOG about half of the speed, the three sizes about two fifths of what is left (see the table below).
 # </details>
 #
 # Accuracy is one side, speed the other; *CSK* (2012) is KCF's forerunner, on grey values; *CSRT* (2017) is a later correlation filter, which also learns which pixels belong to the target and which channels to trust. Left: accuracy against speed on the real targets; each arrow is one step. Right: success on the OTB targets alone, with curves from the boxes that trackers' authors published for them.
@@ -1048,10 +1048,10 @@ plots.show(
 # What the shipped results say:
 #
 # * **HOG, three sizes, and on grey values the Gaussian kernel** are worth having. On HOG the Gaussian kernel is not: the next cell shows why.
-# * **DSST's 33 sizes** did no better than three in our hands, at little more than half the speed: the interval of the difference contains 0, on the real clips (printed with {{see ways}}).
-# * **Knowing when you are lost.** MOSSE has the threshold on the PSR, our KCF has none. It raises the mean on generated and on real clips alike, but in neither column does its interval exclude 0. On the real clips it saves both runners of Jogging behind their post, and it costs the most in sphere and in Freeman1.
-# * **MOSSE and KCF.** On the generated clips MOSSE's mean is the higher one, but the interval of the difference contains 0. On the real clips KCF is ahead, with an interval that excludes 0. A benchmark that you make yourself rewards what you put into it.
-# * **Tuned** is KCF with settings found by a search on random generated clips and training videos: padding 2 instead of 2.5, one patch size for all targets, a finer peak. On the generated clips it holds its own, on the real ones it falls behind: in Freeman1, Couple and for one runner of Jogging it loses targets that the published settings keep. The finer peak alone does better on the real clips, with an interval that just reaches 0; on the generated ones it helps your tracker, whose size is fixed, and makes the course's, with three sizes, a little worse. To adopt it for the real clips' sake would be to tune on the test videos. So the course keeps the published settings, and both rows stay in the table.
+# * **DSST's 33 sizes** did no better than three in our hands, at little more than half the speed: the interval of the difference contains 0, on the real sequences (printed with {{see ways}}).
+# * **Knowing when you are lost.** MOSSE has the threshold on the PSR, our KCF has none. It raises the mean on generated and on real sequences alike, but in neither column does its interval exclude 0. On the real sequences it saves both runners of Jogging behind their post, and it costs the most in sphere and in Freeman1.
+# * **MOSSE and KCF.** On the generated sequences MOSSE's mean is the higher one, but the interval of the difference contains 0. On the real sequences KCF is ahead, with an interval that excludes 0. A benchmark that you make yourself rewards what you put into it.
+# * **Tuned** is KCF with settings found by a search on random generated sequences and training videos: padding 2 instead of 2.5, one patch size for all targets, a finer peak. On the generated sequences it holds its own, on the real ones it falls behind: in Freeman1, Couple and for one runner of Jogging it loses targets that the published settings keep. The finer peak alone does better on the real sequences, with an interval that just reaches 0; on the generated ones it helps your tracker, whose size is fixed, and makes the course's, with three sizes, a little worse. To adopt it for the real sequences' sake would be to tune on the test videos. So the course keeps the published settings, and both rows stay in the table.
 # * **Ours and the published boxes:** the two CSK scores nearly coincide. Our KCF with a fixed size scores higher than the published one: the method is the same, but HOG and the cutting of patches are our own, and we did not find out which detail makes the difference.
 
 # %%
@@ -1102,13 +1102,13 @@ tried = {
     "KCF": run_all(lambda: make_tracker("kcf"), some),
 }
 tried = Report.from_results(some, tried)
-show_table(tried.overall(), f"On {len(some)} generated clips", columns)
+show_table(tried.overall(), f"On {len(some)} generated sequences", columns)
 print("AUC, careful minus KCF:", auc_difference(tried, "careful", "KCF"))
 
 # %% [markdown]
-# Make it better: choose window and threshold, or another sign of being lost (how far the peak has fallen below its usual height, a second peak nearly as high, the distance to the first patch). Choose on some clips, and judge on others. With OTB and VOT-2014 in your data folder, judge on `real`.
+# Make it better: choose window and threshold, or another sign of being lost (how far the peak has fallen below its usual height, a second peak nearly as high, the distance to the first patch). Choose on some sequences, and judge on others. With OTB and VOT-2014 in your data folder, judge on `real`.
 #
-# **Stretch goal:** a rule whose interval on the real clips excludes 0. In the shipped results MOSSE's own threshold does not reach that.
+# **Stretch goal:** a rule whose interval on the real sequences excludes 0. In the shipped results MOSSE's own threshold does not reach that.
 #
 # ## Where you stand
 

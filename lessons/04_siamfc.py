@@ -48,7 +48,7 @@ sequence, other = sequences["gen-18-distractors"], sequences["gen-01-plain"]
 # {{part}}
 #
 # On the left is an exemplar, the image of a target. On the right is another frame with a *response* laid over it: bright where a network finds the exemplar again. The network has never seen
-# this clip. Scrub through the frames; drag a box around something else on the left; use another object's exemplar; switch to a network that was never trained; point at the response to read a cell.
+# this sequence. Scrub through the frames; drag a box around something else on the left; use another object's exemplar; switch to a network that was never trained; point at the response to read a cell.
 
 # %%
 runtimes = {
@@ -215,7 +215,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure crops}} A frame with its true box (green), an exemplar, and a search image, which shows the target at the same scale, in a square twice as wide. With OTB or VOT-2014 in your data folder, the lower row is a real clip.
+# {{figure crops}} A frame with its true box (green), an exemplar, and a search image, which shows the target at the same scale, in a square twice as wide. With OTB or VOT-2014 in your data folder, the lower row is a real sequence.
 #
 # %% [markdown]
 # ## How large is the response?
@@ -720,7 +720,7 @@ def embed(network, images):
 #
 # ## Experiment: the score map before and after training
 #
-# Pairs from clips that neither network was trained on. The target is *not* at the centre of the search image but anywhere up to 48 pixels from it in each direction: a network that always answers "the centre" must not look good. Exemplar and search image are either 1 to 3 or 20 to 30 frames apart.
+# Pairs from sequences that neither network was trained on. The target is *not* at the centre of the search image but anywhere up to 48 pixels from it in each direction: a network that always answers "the centre" must not look good. Exemplar and search image are either 1 to 3 or 20 to 30 frames apart.
 #
 # **Predict first:** does a network with random weights find anything at all? And where does training help more, near or far?
 
@@ -746,7 +746,7 @@ GAPS = {"1 to 3 frames apart": (1, 3), "20 to 30 frames apart": (20, 30)}
 WHICH = ("untrained", "trained")
 near, far = GAPS
 
-# the far pair of every fourth clip
+# the far pair of every fourth sequence
 chosen = range(0, 24, 4)
 drawn = [draw_pair(sequences[k], (k, 0), GAPS[far]) for k in chosen]
 aways = np.array([away for _, _, away in drawn])
@@ -791,14 +791,14 @@ plots.show(
 # Six pairs prove nothing, so here are pairs from all sequences. For every distance the curves give the fraction of pairs whose highest cell is at most that far from the target. Pairs from one sequence resemble each other, so the sequences are counted, not the pairs: the band is the 95 % interval of the mean over sequences.
 
 # %%
-count = by_profile(smoke=1, laptop=3, gpu=8)  # pairs of a clip
+count = by_profile(smoke=1, laptop=3, gpu=8)  # pairs of a sequence
 sets = {"generated": list(sequences)} | ({"real": list(real)} if real else {})
 within = np.arange(0, 121, 2)  # pixels
 
 
 def measured(seqs, gap):
-    """For each network: the distances (clips, count) of the peaks from the targets, and the heights
-    (clips, count, 2) of the peaks for the target's exemplar and for the next clip's."""
+    """For each network: the distances (sequences, count) of the peaks from the targets, and the heights
+    (sequences, count, 2) of the peaks for the target's exemplar and for the next sequence's."""
     found = {name: ([], []) for name in WHICH}
     for turn in range(count):
         pairs = [draw_pair(seq, (k, turn), gap) for k, seq in enumerate(seqs)]
@@ -810,7 +810,7 @@ def measured(seqs, gap):
             x = torch.cat([embed(networks[name].backbone, part) for part in xs.split(8)])
             own = networks[name].compare(z, x).detach()
             others = networks[name].compare(z.roll(1, 0), x).detach()
-            heights = torch.stack([own.amax((1, 2)), others.amax((1, 2))], 1)  # (clips, 2)
+            heights = torch.stack([own.amax((1, 2)), others.amax((1, 2))], 1)  # (sequences, 2)
             found[name][0].append(peak_distances(own, aways))
             found[name][1].append(heights.numpy())
     return {name: [np.stack(values, 1) for values in parts] for name, parts in found.items()}
@@ -825,15 +825,15 @@ results = {
 figure, axes = plots.new_figure(9.5, 3.3 * len(sets), len(sets), 2, sharex=True, sharey=True)
 said, gains = [], {}
 for ax, ((kind, when), result) in zip(axes.flat, results.items(), strict=True):
-    hits = {name: (result[name][0] <= 16).mean(1) for name in WHICH}  # (clips,)
+    hits = {name: (result[name][0] <= 16).mean(1) for name in WHICH}  # (sequences,)
     for k, name in enumerate(WHICH):
-        shares = (result[name][0][..., None] <= within).mean(1)  # (clips, distances)
+        shares = (result[name][0][..., None] <= within).mean(1)  # (sequences, distances)
         rows = [Interval.of(share) for share in shares.T]
         mean = np.array([row.mean for row in rows])
         half = np.array([row.half_width for row in rows])
         ax.plot(within, mean, plots.LINES[k], color=plots.CYCLE[k], label=name)
         ax.fill_between(within, mean - half, mean + half, color=plots.CYCLE[k], alpha=0.2)
-    gains[kind, when] = hits["trained"] - hits["untrained"]  # (clips,)
+    gains[kind, when] = hits["trained"] - hits["untrained"]  # (sequences,)
     gain = Interval.of(gains[kind, when])
     said.append(f"{kind}, {when}: trained minus untrained at 16 pixels {gain}")
     ax.set_title(f"{kind}, {when}\nat 16 px {gain}", fontsize=9)
@@ -852,28 +852,28 @@ for kind in sets:
     )
 
 # %% [markdown]
-# {{figure distances}} Left, pairs 1 to 3 frames apart; right, 20 to 30. The title gives how much higher the trained network's curve is at the dotted line, 16 pixels, with its interval over the clips. With OTB or VOT-2014 in your data folder, the lower row is the same for these real clips.
+# {{figure distances}} Left, pairs 1 to 3 frames apart; right, 20 to 30. The title gives how much higher the trained network's curve is at the dotted line, 16 pixels, with its interval over the sequences. With OTB or VOT-2014 in your data folder, the lower row is the same for these real sequences.
 #
 # <details><summary>What came of it</summary>
 #
 # Random filters are not blind: whatever the filters, two equal images have equal features, so where little has changed even random filters find most targets. On pairs far apart training helps: the interval of the difference excludes 0. For near pairs, and for the comparison of far with near printed under the figure, check whether the interval contains 0: if it does, these sequences leave the question open.
 # </details>
 #
-# A network that is to track must also say when the target is *not* there. **Predict:** give both networks the exemplar of another clip. What does the highest cell do?
+# A network that is to track must also say when the target is *not* there. **Predict:** give both networks the exemplar of another sequence. What does the highest cell do?
 
 # %%
 figure, axes = plots.new_figure(9.5, 3.3 * len(sets), len(sets), 2)
 said = []
 for row, kind in enumerate(sets):
     for ax, name in zip(axes[row], WHICH, strict=True):
-        heights = results[kind, far][name][1]  # (clips, pairs, 2)
-        # of a clip's own peaks, how many are above the other peaks of all clips
-        above = (heights[..., 0, None] > heights[..., 1].ravel()).mean((1, 2))  # (clips,)
+        heights = results[kind, far][name][1]  # (sequences, pairs, 2)
+        # of a sequence's own peaks, how many are above the other peaks of all sequences
+        above = (heights[..., 0, None] > heights[..., 1].ravel()).mean((1, 2))  # (sequences,)
         share = Interval.of(above)
         words = f"own above another's: {share.mean:.2f} ± {share.half_width:.2f} of the cases"
         bins = np.linspace(min(0, heights.min()), heights.max(), 25)
         for k, (label, colour) in enumerate(
-            (("the target's exemplar", plots.TRUTH), ("another clip's", plots.DISTRACTOR))
+            (("the target's exemplar", plots.TRUTH), ("another sequence's", plots.DISTRACTOR))
         ):
             look = {"color": colour, "alpha": 0.6, "hatch": ("", "//")[k]}
             ax.hist(heights[..., k].ravel(), bins, label=label, **look)
@@ -883,11 +883,11 @@ for row, kind in enumerate(sets):
         ax.legend(fontsize=8)
 plots.show(
     figure,
-    alt=f"Histograms of the highest cell for the target's exemplar and another clip's. {'. '.join(said)}.",
+    alt=f"Histograms of the highest cell for the target's exemplar and another sequence's. {'. '.join(said)}.",
 )
 
 # %% [markdown]
-# {{figure heights}} The highest cell of the response for the target's own exemplar and for another clip's, over the same search images, 20 to 30 frames apart. The title says how often a peak for the own exemplar is above a peak for another's, with its interval over the clips; 0.5 would be a coin toss. The two histograms of the untrained network lie around nearly the same height; for the trained one, most peaks of other exemplars are lower than most of the target's.
+# {{figure heights}} The highest cell of the response for the target's own exemplar and for another sequence's, over the same search images, 20 to 30 frames apart. The title says how often a peak for the own exemplar is above a peak for another's, with its interval over the sequences; 0.5 would be a coin toss. The two histograms of the untrained network lie around nearly the same height; for the trained one, most peaks of other exemplars are lower than most of the target's.
 #
 # <details><summary>What came of it</summary>
 #
@@ -914,7 +914,7 @@ if card.get("validation"):
 #
 # ## An open task
 #
-# What may happen to a target before the network loses it? The cell below rotates the exemplar and leaves the search image as it is, on one pair of every clip. Change `changed`: make the exemplar darker, blur it, cover half of it, mirror it, cut it with more or less context. Draw a curve with intervals, from
+# What may happen to a target before the network loses it? The cell below rotates the exemplar and leaves the search image as it is, on one pair of every sequence. Change `changed`: make the exemplar darker, blur it, cover half of it, mirror it, cut it with more or less context. Draw a curve with intervals, from
 # harmless to fatal, and say in a sentence what the network has learned to ignore and what not.
 
 
@@ -947,7 +947,7 @@ for amount in (0, 45, 90):
     )
 
 # %% [markdown]
-# **Stretch goal.** Make the network immune to your change *without* training it: the mean of the features of several changed exemplars is an exemplar too. Does it find more of the changed targets, and what does it cost on unchanged ones? Answer with the interval of the difference, clip by clip, and say how many clips you would need to be sure.
+# **Stretch goal.** Make the network immune to your change *without* training it: the mean of the features of several changed exemplars is an exemplar too. Does it find more of the changed targets, and what does it cost on unchanged ones? Answer with the interval of the difference, sequence by sequence, and say how many sequences you would need to be sure.
 #
 # ## Where you stand
 

@@ -658,7 +658,7 @@ def peak_distance(response, stride):
 # %% [markdown]
 # ### Find the fault
 #
-# A pair is a *hit* if its response peaks at most 16 pixels from the target. The cell below measures the fraction of hits in the middle of training, on pairs of clips that the network is not trained on (hard ones, with look-alikes), three times, with the same network and the same pairs; only the size of the batches differs.
+# A pair is a *hit* if its response peaks at most 16 pixels from the target. The cell below measures the fraction of hits in the middle of training, on pairs of sequences that the network is not trained on (hard ones, with look-alikes), three times, with the same network and the same pairs; only the size of the batches differs.
 
 # %%
 hard = {"distractors": 3, "bend": 0.25, "rotation": 0.8, "illumination": 0.6, "scale": 2.0}
@@ -875,7 +875,7 @@ print(f"at the end: loss on held-out pairs {last['loss']:.3f}, hits {last['hits'
 # The line under the figure has the number. Do not compare it with the table above: these are other held-out pairs, and how hard they are depends on what is in your data folder. From a few dozen pairs the fraction is known to ±0.1 or so; look at how far apart neighbouring dots of the middle plot lie. What you can rely on is the loss on held-out pairs, to which every cell of every map contributes.
 # </details>
 #
-# What did it learn? Here is your network as a tracker, on clips it was not trained on, next to one that was never trained and to the network that ships with the course. (Lesson 06 opens up the tracker.)
+# What did it learn? Here is your network as a tracker, on sequences it was not trained on, next to one that was never trained and to the network that ships with the course. (Lesson 06 opens up the tracker.)
 
 # %%
 from course_lib.evaluation.otb import track
@@ -904,7 +904,7 @@ for name, other in pairwise(contest):
     rows[other] |= {"more than the row above": str(difference), "told apart": verdict}
 show_table(
     rows,
-    f"Success AUC on {len(list(chosen))} generated clips",
+    f"Success AUC on {len(list(chosen))} generated sequences",
     {
         "auc": "AUC",
         "more than the row above": "more than the row above",
@@ -1048,7 +1048,7 @@ print(f"{card['pairs'] / seconds:.0f} pairs/s; time spent: {spent}")
 #
 # ## An open task
 #
-# Which augmentation does a small set of clips need most? The cell below runs your loop with one change, a change of scale ten times as large, and compares the network with the one trained above on the held-out pairs. Try one change at a time, with more steps if you have the patience, and write down your prediction first. (Your `YourPairs` uses `shift`, `stretch` and the settings for colours and blur; the others, such as `rotation`, act on the pasted objects alone.) A difference in hits counts only if its interval excludes 0.
+# Which augmentation does a small set of sequences need most? The cell below runs your loop with one change, a change of scale ten times as large, and compares the network with the one trained above on the held-out pairs. Try one change at a time, with more steps if you have the patience, and write down your prediction first. (Your `YourPairs` uses `shift`, `stretch` and the settings for colours and blur; the others, such as `rotation`, act on the pasted objects alone.) A difference in hits counts only if its interval excludes 0.
 
 # %%
 changed = replace(augmentation, stretch=0.6)

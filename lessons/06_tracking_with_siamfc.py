@@ -52,7 +52,7 @@ crowd = sequences["gen-18-distractors"].loaded(length)  # drawn once, for all ce
 # ## Look first
 # {{part}}
 #
-# One step of SiamFC, in a clip with look-alikes. The dotted square is the search region. In the middle is the network's raw response, on the right the response with a *cosine window* mixed in; the dot marks the peak. Change the frame and the influence of the window.
+# One step of SiamFC, in a sequence with look-alikes. The dotted square is the search region. In the middle is the network's raw response, on the right the response with a *cosine window* mixed in; the dot marks the peak. Change the frame and the influence of the window.
 
 # %%
 WindowBench(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
@@ -146,12 +146,12 @@ def enlarge(response, factor):
 
 
 # %% [markdown]
-# Your function on the response of the network, in a frame of the clip with look-alikes. With OTB in your data folder, the lower row is a real clip, *Couple*.
+# Your function on the response of the network, in a frame of the sequence with look-alikes. With OTB in your data folder, the lower row is a real sequence, *Couple*.
 
 
 # %%
 def watched(sequence, t):
-    """The course's tracker after frame t of a clip: `last` has what the network said."""
+    """The course's tracker after frame t of a sequence: `last` has what the network said."""
     tracker = make_tracker("siamfc")
     tracker.init(sequence.frames[0], sequence.boxes[0])
     for frame in sequence.frames.part(1, t + 1):
@@ -173,7 +173,7 @@ for (image, coarse, fine), sequence, moment in zip(axes, subjects, moments, stri
     plots.show_map(fine, enlarge(response, 16), "272 × 272, enlarged by you", peak=True)
 plots.show(
     figure,
-    alt="For each clip a search image, the network's response of 17 by 17 cells, and the same response enlarged to 272 by 272; a dot marks the highest cell of each.",
+    alt="For each sequence a search image, the network's response of 17 by 17 cells, and the same response enlarged to 272 by 272; a dot marks the highest cell of each.",
 )
 
 # %% [markdown]
@@ -349,7 +349,7 @@ for (*maps, blend), sequence, moment in zip(axes, subjects, moments, strict=True
     maps[0].text(0, 265, sequence.name, color="white", fontsize=8)
 plots.show(
     figure,
-    alt="For each clip the enlarged responses at three scales with their peaks, the chosen one named, and on the right that response with the window mixed in, with the displacement of its peak.",
+    alt="For each sequence the enlarged responses at three scales with their peaks, the chosen one named, and on the right that response with the window mixed in, with the displacement of its peak.",
 )
 
 # %% [markdown]
@@ -417,7 +417,7 @@ class MySiamFC:
 
 
 # %% [markdown]
-# Your tracker at work on a clip whose target changes size. With OTB in your data folder, the lower row is a real one, *David*: a man in a dark room, who comes into the light.
+# Your tracker at work on a sequence whose target changes size. With OTB in your data folder, the lower row is a real one, *David*: a man in a dark room, who comes into the light.
 
 # %%
 subjects = [sequences["gen-05-scale"], *(real[name] for name in ("David",) if name in real)]
@@ -438,7 +438,7 @@ axes[0, 0].plot([], [], "--", color=plots.PREDICTION, label="your tracker's")
 plots.legend_below(figure, axes[0, 0])
 plots.show(
     figure,
-    alt=f"Four frames of each clip with the true box and your tracker's; {'; '.join(said)}.",
+    alt=f"Four frames of each sequence with the true box and your tracker's; {'; '.join(said)}.",
 )
 print("; ".join(said))
 
@@ -496,7 +496,7 @@ class Stepped(SiamFCTracker):
 
 
 def run_with(step):
-    """Results by clip, and the noted ratios relative to their start."""
+    """Results by sequence, and the noted ratios relative to their start."""
     results, ratios = {}, []
     for sequence in tested:
         tracker = Stepped(step)
@@ -506,7 +506,7 @@ def run_with(step):
 
 
 def ratio_figure(ratios, whose):
-    """One line for each clip; returns the figure and its words."""
+    """One line for each sequence; returns the figure and its words."""
     figure, axes = plots.new_figure(width=6.4, height=2.8)
     for line in ratios:
         axes[0, 0].plot(line, color=plots.PREDICTION, alpha=0.6)
@@ -514,9 +514,9 @@ def ratio_figure(ratios, whose):
     lowest, highest = min(r.min() for r in ratios), max(r.max() for r in ratios)
     limits = (min(0.9, 0.97 * lowest), max(1.1, 1.03 * highest))
     axes[0, 0].set(xlabel="frame", ylabel="box size / side of the window", ylim=limits)
-    axes[0, 0].set_title(f"{whose}, {len(ratios)} clips", fontsize=10)
+    axes[0, 0].set_title(f"{whose}, {len(ratios)} sequences", fontsize=10)
     axes[0, 0].legend(fontsize=9)
-    words = "Size of the box relative to the search window, by frame, a line for each clip:"
+    words = "Size of the box relative to the search window, by frame, a line for each sequence:"
     return figure, f"{words} {lowest:.2f} to {highest:.2f} times its first value."
 
 
@@ -528,7 +528,7 @@ theirs, ratios = run_with(their_step)
 plots.show(*ratio_figure(ratios, "their step"))
 
 # %% [markdown]
-# {{figure symptom}} The size of the box, divided by the side of the search window, relative to its value after the first step; one line for each clip. In the exemplar the target fills a certain part of its square, and the network was trained on pairs in which it fills the same part of the search image. So the ratio should stay at the dotted line. It does not.
+# {{figure symptom}} The size of the box, divided by the side of the search window, relative to its value after the first step; one line for each sequence. In the exemplar the target fills a certain part of its square, and the network was trained on pairs in which it fills the same part of the search image. So the ratio should stay at the dotted line. It does not.
 #
 # ### Exercise 06.8 · The mended step
 # {{exercise}}
@@ -599,14 +599,14 @@ rows = {name: {"difference": str(auc_difference(report, "my-siamfc", name))} for
 show_table(rows, "AUC of my-siamfc minus that of each other tracker", first="other tracker")
 
 # %% [markdown]
-# {{figure}} Success and precision of your tracker and of three earlier ones, with the area under each curve, or the precision at 20 px, in the legend. The curves are means over clips; whether one tracker is better than another is decided clip by clip, in the table below the figure. An interval that contains 0 leaves it open.
+# {{figure}} Success and precision of your tracker and of three earlier ones, with the area under each curve, or the precision at 20 px, in the legend. The curves are means over sequences; whether one tracker is better than another is decided sequence by sequence, in the table below the figure. An interval that contains 0 leaves it open.
 #
 # Here is the difference from MOSSE by attribute. The second table is for the 22 real targets of OTB and VOT-2014, measured once; of these, those of OTB have attributes.
 
 
 # %%
 def by_attribute(report, tracker, other):
-    """Mean AUC difference over the clips of each attribute, with its interval."""
+    """Mean AUC difference over the sequences of each attribute, with its interval."""
     a, b = (report.trackers[name].by_sequence() for name in (tracker, other))
     return {
         OTB_ATTRIBUTES[tag]: {"difference": str(Interval.of([a[n] - b[n] for n in names]))}
@@ -626,7 +626,7 @@ show_table(rows, "Real: AUC of the course's SiamFC-3s minus MOSSE's", first="att
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# On the real targets SiamFC's mean is ahead of MOSSE's under every attribute, and under most of them the interval excludes 0. *Which* gain is the largest is not decided: low resolution leads the table, but with only two sequences and an interval that reaches half the AUC scale to either side. Among the attributes with five clips or more, fast motion and motion blur lead, and their intervals overlap with those of rotation and of scale variation. Most OTB papers print such a table without its intervals; before you believe a ranking of attributes, count the clips.
+# On the real targets SiamFC's mean is ahead of MOSSE's under every attribute, and under most of them the interval excludes 0. *Which* gain is the largest is not decided: low resolution leads the table, but with only two sequences and an interval that reaches half the AUC scale to either side. Among the attributes with five sequences or more, fast motion and motion blur lead, and their intervals overlap with those of rotation and of scale variation. Most OTB papers print such a table without its intervals; before you believe a ranking of attributes, count the sequences.
 # </details>
 #
 # ### OPE, TRE, SRE
@@ -648,14 +648,14 @@ for name, make in (("my-siamfc", MySiamFC), ("mosse", partial(make_tracker, "mos
     rows[name] = {p: str(auc_difference(panels[name], p, "OPE")) for p in ("TRE", "SRE")}
 plots.show(*figures.success_panels(panels))
 heads = {"TRE": "TRE minus OPE", "SRE": "SRE minus OPE"}
-show_table(rows, f"AUC, clip by clip, {len(spread)} clips", heads)
+show_table(rows, f"AUC, sequence by sequence, {len(spread)} sequences", heads)
 
 # %% [markdown]
 # {{figure}} Success curves of your tracker on the left, of MOSSE on the right, under the three protocols; the table has their differences. SRE asks what a careless first box costs. TRE passes start later and are shorter, so there is less time to lose the target: a TRE above OPE is no merit of the tracker.
 #
 # ## Experiment: three scales or five?
 #
-# Five scales cost five crops and five passes through the network. In the paper SiamFC-3s runs at 86 frames per second, and SiamFC with five scales at 58. **Predict:** what do the extra scales gain on clips in which the target changes size?
+# Five scales cost five crops and five passes through the network. In the paper SiamFC-3s runs at 86 frames per second, and SiamFC with five scales at 58. **Predict:** what do the extra scales gain on sequences in which the target changes size?
 
 
 # %%
@@ -683,7 +683,9 @@ for name in ("1 scale", "5 scales"):
     rows[name]["minus 3 scales"] = str(auc_difference(report, name, "3 scales"))
 columns = {"auc": "AUC", "fps": "fps", "minus 3 scales": "AUC minus that of 3 scales"}
 rows = {name: rows[name] for name in ("1 scale", "3 scales", "5 scales")}
-show_table(rows, f"your tracker, {len(growing)} clips with scale variation", columns, first="")
+show_table(
+    rows, f"your tracker, {len(growing)} sequences with scale variation", columns, first=""
+)
 
 names = measured.tagged()["SV"]
 five, three = (measured.trackers[f"siamfc-{n}s"].by_sequence() for n in (5, 3))
@@ -729,7 +731,7 @@ plots.show(
 # %% [markdown]
 # {{figure targets}} Each row is a real target, sorted by SiamFC's AUC. MOSSE's diamonds are mostly left of SiamFC's circles, and the interval of that difference in the title excludes 0. KCF's squares are left of them on some rows and right on others, sometimes a long way: *tunnel* is lost by SiamFC and held by KCF, *Jogging.2* the other way round. So the interval of the difference from KCF contains 0: on these targets a network trained offline is not shown to be better than a filter that learns online, nor worse. Lessons 09 and 10 return to the question with better networks.
 #
-# Now the moments at which your tracker loses its target, over the generated clips; with OTB and VOT-2014 in your data folder also over the three real clips at the bottom of {{see targets}}.
+# Now the moments at which your tracker loses its target, over the generated sequences; with OTB and VOT-2014 in your data folder also over the three real sequences at the bottom of {{see targets}}.
 
 # %%
 hardest = [
@@ -742,7 +744,7 @@ count = by_profile(smoke=3, laptop=6, gpu=6)
 plots.show(*figures.failure_gallery([*every, *hardest], found, count))
 
 # %% [markdown]
-# {{figure}} The clips with the lowest AUC, each in the first frame whose IoU is below 0.2 or, if there is none, at its lowest: solid the true box, dashed yours. Ask of each: did the target look different from the exemplar, was something else in view that looked like it, or did it move out of the search region?
+# {{figure}} The sequences with the lowest AUC, each in the first frame whose IoU is below 0.2 or, if there is none, at its lowest: solid the true box, dashed yours. Ask of each: did the target look different from the exemplar, was something else in view that looked like it, or did it move out of the search region?
 #
 # The exemplar is never updated, so a target that turns away for good is compared with an image it no longer resembles. And the network has learned what *objects* look like: faced with a second object of the same kind, it can tell the two apart no better than you could from one small image.
 #
@@ -808,7 +810,7 @@ print(f"boxes published by SiamFC's authors {authors:.3f}, the course's {np.mean
 #
 # ## An open task
 #
-# The five settings were tuned by SiamFC's authors, for their network and their videos. Find better ones for this network. The rule: tune on the even clips only, as often as you like; then run the odd ones, *once*, and report that difference with its interval.
+# The five settings were tuned by SiamFC's authors, for their network and their videos. Find better ones for this network. The rule: tune on the even sequences only, as often as you like; then run the odd ones, *once*, and report that difference with its interval.
 
 
 # %%
@@ -829,9 +831,9 @@ print(
 )
 
 # %% [markdown]
-# Is the gain on the odd clips smaller than on the even ones? It usually is; that is what the rule protects you from.
+# Is the gain on the odd sequences smaller than on the even ones? It usually is; that is what the rule protects you from.
 #
-# **Stretch goal.** SiamFC's exemplar is never updated. Let yours adapt: after each update cut an exemplar at the new box and mix its features into the stored ones with a small rate (the authors' later baseline uses 0.01). Find out on which real or generated clips it helps and on which it drifts, and whether a condition on the response, like MOSSE's on PSR in lesson 02, makes it pay over *all* clips, by an interval that excludes 0.
+# **Stretch goal.** SiamFC's exemplar is never updated. Let yours adapt: after each update cut an exemplar at the new box and mix its features into the stored ones with a small rate (the authors' later baseline uses 0.01). Find out on which real or generated sequences it helps and on which it drifts, and whether a condition on the response, like MOSSE's on PSR in lesson 02, makes it pay over *all* sequences, by an interval that excludes 0.
 #
 # ## Where you stand
 
@@ -876,7 +878,7 @@ progress()
 # * **The centre at 136.** A quarter of a search pixel, always in the same direction. The box does not creep, since each frame is measured from the last box; it stays slightly off the target, by too little to show in an AUC. Such faults are found by reading, or by comparing with another tracker box by box.
 # * **Displacement times the wrong side.** The peak is measured in the window of the *chosen* scale.
 # * **Multiplying by the window.** Then a peak near the border can never win.
-# * **Tuning on the test clips.** With five numbers and twenty clips you can always find better settings, and they mean nothing.
+# * **Tuning on the test sequences.** With five numbers and twenty sequences you can always find better settings, and they mean nothing.
 #
 # ## Read next
 #

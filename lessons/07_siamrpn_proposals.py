@@ -740,7 +740,7 @@ show_table(card["validation_curve"], "The same for the shipped SiamRPN", columns
 #
 # ## What the network sees
 #
-# The EPFL report shows validation as images: the truth, the predicted box, the best default box, and, for a network that is told where the target was, the box it is told, the jittered *guide*. The course's training writes the same images into TensorBoard (`validation/boxes`, beside the score maps). Here are the first held-out pairs: the shipped SiamRPN in the first row, and in the second a network with a guide, a small version of SiamConcatRPN from lesson 09. With OTB in your data folder, the row at the bottom has real clips.
+# The EPFL report shows validation as images: the truth, the predicted box, the best default box, and, for a network that is told where the target was, the box it is told, the jittered *guide*. The course's training writes the same images into TensorBoard (`validation/boxes`, beside the score maps). Here are the first held-out pairs: the shipped SiamRPN in the first row, and in the second a network with a guide, a small version of SiamConcatRPN from lesson 09. With OTB in your data folder, the row at the bottom has real sequences.
 
 # %%
 WHAT = {  # the colour and line of each box
@@ -1059,7 +1059,7 @@ for high, any_size in ((0.5, False), (0.6, True)):
 # * The most probable box overlaps the target less than the one from the best anchor: {{see validation}} and the lines under {{see offsets}} {{evidence choice below}}. So the choice among the anchors costs this network more than its offsets do.
 # * The box of the guided network is better than the jittered guide that it was given: {{see validation}} {{evidence guide above}}. Whether it finds the target or merely tidies up the guide is a question for lesson 09.
 # * On the 22 real targets the shipped SiamRPN is behind the shipped SiamFC: {{see shapes}} {{evidence siamrpn-siamfc below}}.
-# * Whether the gap is different where shapes change remains open: {{see shapes}} {{evidence shape-gap open}}. With the spread of these targets it would take about two and a half times as many clips to see a difference of that size with a probability of 80 %.
+# * Whether the gap is different where shapes change remains open: {{see shapes}} {{evidence shape-gap open}}. With the spread of these targets it would take about two and a half times as many sequences to see a difference of that size with a probability of 80 %.
 #
 # ## Where you stand
 

@@ -45,7 +45,7 @@ runtime = ProposalRuntime.load("siamrpn", "auto", "auto")
 # ## Look first
 # {{part}}
 #
-# One frame, one search image, and the best proposals of a small SiamRPN: ranked by their score alone, then with a penalty for change, then with the cosine window as well. Scrub through the clip.
+# One frame, one search image, and the best proposals of a small SiamRPN: ranked by their score alone, then with a penalty for change, then with the cosine window as well. Scrub through the sequence.
 
 # %%
 ProposalExplorer(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
@@ -340,7 +340,7 @@ for ax, t in zip(axes[0], np.linspace(0, len(subject) - 1, 4).astype(int), stric
     plots.draw_box(ax, subject.boxes[t])
     plots.draw_box(ax, boxes[t], colour=plots.PREDICTION, style="--")
 overlap = np.nanmean(iou(boxes, subject.boxes))
-words = f"Four frames of a clip in which the target rotates, with its true box and the tracker's; mean IoU {overlap:.2f}."
+words = f"Four frames of a sequence in which the target rotates, with its true box and the tracker's; mean IoU {overlap:.2f}."
 plots.show(figure, alt=words)
 print(f"mean IoU {overlap:.2f}")
 
@@ -363,18 +363,18 @@ report = Report.from_results(chosen, results)
 plots.show(*success_and_precision(report))
 
 # %% [markdown]
-# {{figure duel}} Success and precision of both trackers on the same generated clips.
+# {{figure duel}} Success and precision of both trackers on the same generated sequences.
 
 # %%
 show_table(report.overall(), "The same in numbers", ["auc", "precision20", "fps"])
 print(
-    f"AUC, SiamRPN minus SiamFC, clip by clip: {auc_difference(report, 'my-siamrpn', 'siamfc')}"
+    f"AUC, SiamRPN minus SiamFC, sequence by sequence: {auc_difference(report, 'my-siamrpn', 'siamfc')}"
 )
 
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# SiamRPN looks once where SiamFC looks three times, and it is the faster one by the last column. Which has the higher AUC depends on the clips: if the interval of the difference includes 0, these clips do not tell. The two networks also differ in size and in the pairs they were trained on (their cards say how), so this compares trackers, not ideas. Lesson 09 compares the ideas: same backbone, same pairs, same number of steps.
+# SiamRPN looks once where SiamFC looks three times, and it is the faster one by the last column. Which has the higher AUC depends on the sequences: if the interval of the difference includes 0, these sequences do not tell. The two networks also differ in size and in the pairs they were trained on (their cards say how), so this compares trackers, not ideas. Lesson 09 compares the ideas: same backbone, same pairs, same number of steps.
 # </details>
 #
 # ## Experiment: how much is tuning?
@@ -388,7 +388,7 @@ penalties = [row["penalty"] for row in paper["settings"]]
 print(f"the largest penalty is {max(penalties) / min(penalties):.0f} times the smallest")
 
 # %% [markdown]
-# The same network has different settings on different benchmarks: they were tuned *on* each benchmark. Run a search yourself, with a library made for this (Optuna), on generated clips only: data that a search has seen is no longer a test. The chosen sequences are split in two: one half is searched, the other is the test. **Predict:** how much will the tuned settings gain on each half?
+# The same network has different settings on different benchmarks: they were tuned *on* each benchmark. Run a search yourself, with a library made for this (Optuna), on generated sequences only: data that a search has seen is no longer a test. The chosen sequences are split in two: one half is searched, the other is the test. **Predict:** how much will the tuned settings gain on each half?
 
 # %%
 from functools import partial
@@ -428,7 +428,7 @@ print(said)
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# On the search half there is always a gain, or at worst none: a search cannot lose. Whatever remains of it on the test half was learned about tracking; the rest was learned about these particular clips. A published number whose settings were tuned on its own test set contains both.
+# On the search half there is always a gain, or at worst none: a search cannot lose. Whatever remains of it on the test half was learned about tracking; the rest was learned about these particular sequences. A published number whose settings were tuned on its own test set contains both.
 # </details>
 #
 # SiamRPN++, retrained with its own public code and *with* such a search, reached an AUC of 0.661 on OTB-2015; the paper reports 0.696.
@@ -480,9 +480,9 @@ plots.show(figure, alt=words)
 # %%
 best_last = sorted(paper["vot2018"], key=lambda row: -row["eao"])
 show_table(best_last, "VOT-2018, published", ["tracker", "eao", "accuracy", "robustness"])
-if "vot2014" in deep:  # measured by the same protocol, on other clips
+if "vot2014" in deep:  # measured by the same protocol, on other sequences
     show_table(
-        deep["vot2014"], "Ours on the clips of VOT-2014", ["accuracy", "robustness", "eao"]
+        deep["vot2014"], "Ours on the sequences of VOT-2014", ["accuracy", "robustness", "eao"]
     )
 
 # %% [markdown]
@@ -493,9 +493,9 @@ if "vot2014" in deep:  # measured by the same protocol, on other clips
 # The last two columns of the first table say what the AUC would be if each box kept its place but had the true size, and if it kept its size but stood at the true place. In every row the true place brings more: wrong places cost more than wrong sizes. But the two are not independent. A wrong size makes the next search image show the target at a wrong scale, and then the place is lost too. The last part of this lesson takes this loop apart.
 # </details>
 #
-# On VOT-2014's eight clips SiamRPN++ has the higher AUC {{evidence lite0-siamfc-vot above}}, but SiamFC the higher EAO, in the table above. Both can be true: the protocol behind AUC never restarts a tracker and counts everything that follows a loss; the one behind EAO restarts it and counts how often and when it failed. Here SiamFC failed five times and SiamRPN++ six times, and a difference of one failure settles nothing.
+# On VOT-2014's eight sequences SiamRPN++ has the higher AUC {{evidence lite0-siamfc-vot above}}, but SiamFC the higher EAO, in the table above. Both can be true: the protocol behind AUC never restarts a tracker and counts everything that follows a loss; the one behind EAO restarts it and counts how often and when it failed. Here SiamFC failed five times and SiamRPN++ six times, and a difference of one failure settles nothing.
 #
-# Where does SiamRPN++ still fail? Its three worst targets by AUC (without OTB and VOT-2014 in your data folder, its worst generated clips). What do these failures have in common?
+# Where does SiamRPN++ still fail? Its three worst targets by AUC (without OTB and VOT-2014 in your data folder, its worst generated sequences). What do these failures have in common?
 
 # %%
 by_auc = sorted(deep["auc_by_sequence"].items(), key=lambda row: row[1]["siamrpn++"])
@@ -516,7 +516,7 @@ plots.show(figure, alt=f"{words} In a corner of each, its exemplar.")
 #
 # <details><summary>What to see</summary>
 #
-# Each real target looks unlike its exemplar: the skier is in another pose, the hand is tilted and blurred, the gymnast bends over. And each is moving, while the box stays near its last place on something that resembles the exemplar more: a dark treetop on snow, a dark shape before a bright wall, a man upright. The target is still inside the search image, so it is not missed for being out of sight: another place is ranked higher, and the exemplar is never updated. Do your generated clips fail in the same way? The EPFL slides show SiamRPN++ failing too, on *Bird1* and *Basketball* of OTB-2015.
+# Each real target looks unlike its exemplar: the skier is in another pose, the hand is tilted and blurred, the gymnast bends over. And each is moving, while the box stays near its last place on something that resembles the exemplar more: a dark treetop on snow, a dark shape before a bright wall, a man upright. The target is still inside the search image, so it is not missed for being out of sight: another place is ranked higher, and the exemplar is never updated. Do your generated sequences fail in the same way? The EPFL slides show SiamRPN++ failing too, on *Bird1* and *Basketball* of OTB-2015.
 # </details>
 #
 # Trained on the same videos and photographs, SiamFC has the higher AUC (see {{see real}}; SiamRPN's minus SiamFC's: {{evidence siamrpn-siamfc below}}), although the papers report the opposite. Why is our SiamRPN so far below the paper's? It is a small network, trained on a CPU with some tens of thousands of pairs made from twenty videos and fewer than a thousand photographs, and its backbone has not seen ImageNet. `recipes/train_siamrpn_gpu.yaml` trains the paper's network on a GPU. But there is another suspect.
@@ -542,13 +542,13 @@ answers, taught = (
     {c.name: found_sizes(tracker, c.frames, c.boxes, count=looks) for c in asked}
     for tracker in (siamrpn, sized)
 )
-print("siamrpn, one clip's log(found / true), a row per frame and a column per q:")
+print("siamrpn, one sequence's log(found / true), a row per frame and a column per q:")
 print(np.round(answers[asked[0].name], 2))
 
 
 # %%
 def draw_responses(ax, tables, title):
-    """One thin line per clip, the median over all clips in bold."""
+    """One thin line per sequence, the median over all sequences in bold."""
     qs, medians = np.array(FACTORS), [np.nanmedian(logs, axis=0) for logs in tables]
     for median in medians:
         ax.plot(qs, np.exp(median), color=plots.PREDICTION, alpha=0.25, linewidth=1)
@@ -565,11 +565,11 @@ figure, axes = plots.new_figure(width=9, height=3.4, columns=2)
 draw_responses(axes[0, 0], answers.values(), "siamrpn")
 draw_responses(axes[0, 1], taught.values(), "siamrpn-sized")
 axes[0, 0].legend(fontsize=8)
-words = "The size that two SiamRPN networks find over the true one, against the size they were told over the true one, one line per clip with their median; a dotted line for a network that repeats what it is told, a horizontal one for a network that measures."
+words = "The size that two SiamRPN networks find over the true one, against the size they were told over the true one, one line per sequence with their median; a dotted line for a network that repeats what it is told, a horizontal one for a network that measures."
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure response}} Each thin line is a clip, the bold one their median. A network that measures the size would give the horizontal line, one that only repeats what it is told the dotted one. SiamRPN's lines, on the left, lie nearer to the dotted line than those on the right: told that the target is larger, SiamRPN finds it larger.
+# {{figure response}} Each thin line is a sequence, the bold one their median. A network that measures the size would give the horizontal line, one that only repeats what it is told the dotted one. SiamRPN's lines, on the left, lie nearer to the dotted line than those on the right: told that the target is larger, SiamRPN finds it larger.
 #
 # ### Exercise 08.7 · Gain and bias
 # {{exercise}}
@@ -613,9 +613,9 @@ def size_response(logs, factors):
 # %%
 measured = {name: size_response(logs, FACTORS) for name, logs in answers.items()}
 rows = {name: {"gain": g, "bias": b} for name, (g, b) in measured.items()}
-show_table(rows, "siamrpn, clip by clip", formats=".2f", first="clip")
+show_table(rows, "siamrpn, sequence by sequence", formats=".2f", first="sequence")
 gain, bias = np.median(list(measured.values()), axis=0)
-print(f"siamrpn, medians over the clips: gain {gain:.2f}, bias {bias:+.2f}")
+print(f"siamrpn, medians over the sequences: gain {gain:.2f}, bias {bias:+.2f}")
 g, b = np.median([size_response(logs, FACTORS) for logs in taught.values()], axis=0)
 print(f"siamrpn-sized, the same: gain {g:.2f}, bias {b:+.2f}")
 
@@ -728,7 +728,7 @@ draw_responses(axes[0, 0], answers.values(), "SiamRPN's network")
 draw_responses(axes[0, 1], one_frame["siamrpn"], "its tracker after one frame")
 draw_responses(axes[0, 2], one_frame["siamfc"], "SiamFC after one frame")
 axes[0, 0].legend(fontsize=7)
-words = "Size responses of SiamRPN's network, of its tracker after one frame, and of SiamFC's tracker after one frame, one line per clip with their median."
+words = "Size responses of SiamRPN's network, of its tracker after one frame, and of SiamFC's tracker after one frame, one line per sequence with their median."
 plots.show(figure, alt=words)
 for name, tables in one_frame.items():
     g, b = np.median([size_response(logs, FACTORS) for logs in tables], axis=0)
@@ -833,12 +833,12 @@ for ax, (name, run) in zip(axes[0], runs.items(), strict=True):
     ax.yaxis.set_ticks([], minor=True)
 report = Report.from_results(new, runs)
 difference = auc_difference(report, "inverted", "as found")
-words = f"Size over the true size, frame by frame, one line per clip, as found and inverted. AUC, inverted minus as found: {difference}."
+words = f"Size over the true size, frame by frame, one line per sequence, as found and inverted. AUC, inverted minus as found: {difference}."
 plots.show(figure, alt=words)
 print(f"gain {gain:.2f}, bias {bias:+.2f}; AUC, inverted minus as found: {difference}")
 
 # %% [markdown]
-# {{figure inverted}} The size over the true one in every frame, one line per clip: left with the sizes as found, right with the response inverted and a smaller rate. The interval of the difference in AUC is printed below.
+# {{figure inverted}} The size over the true one in every frame, one line per sequence: left with the sizes as found, right with the response inverted and a smaller rate. The interval of the difference in AUC is printed below.
 #
 # <details><summary>What came of it</summary>
 #
@@ -919,7 +919,7 @@ print(measured_words(causes))
 # Not as far as these targets can tell: its AUC differs from SiamRPN's by {{evidence sized open}}. In the table of VOT-2014's eight sequences, under {{see real}}, its accuracy is the higher one and its robustness is no better. That is one pass over eight sequences, so a hint but no proof that the boxes fit better while the target is lost no less often. The size is measured now; the place is another matter. SiamRPN++, whose pairs teach size in the same way, is ahead of SiamFC {{evidence lite0-siamfc above}}. Its backbone has seen ImageNet, but its head and its templates are others as well, so this does not isolate the backbone.
 # </details>
 #
-# Is inverting still worth it for a network whose gain is small? SiamRPN++ on the same targets, with gain, bias and rate all chosen on generated clips and training videos:
+# Is inverting still worth it for a network whose gain is small? SiamRPN++ on the same targets, with gain, bias and rate all chosen on generated sequences and training videos:
 
 # %%
 rows = {}
@@ -942,12 +942,12 @@ show_table(rows, "22 real targets", formats=".3f", first="network")
 #
 # <details><summary>What came of it</summary>
 #
-# The inversion chosen is weak, because the gain on the clips it was chosen on is small, and the change in AUC cannot be told from 0: {{evidence inverted-siamrpnpp open}}. There is little left here for an inverse to mend.
+# The inversion chosen is weak, because the gain on the sequences it was chosen on is small, and the change in AUC cannot be told from 0: {{evidence inverted-siamrpnpp open}}. There is little left here for an inverse to mend.
 # </details>
 #
 # ### Find the fault
 #
-# Somebody put the inverse into a tracker of their own. Its sizes shrink on every clip, although the response was measured with care. This is their step from the size found to the next one, and its symptom.
+# Somebody put the inverse into a tracker of their own. Its sizes shrink on every sequence, although the response was measured with care. This is their step from the size found to the next one, and its symptom.
 
 
 # %%
@@ -1037,12 +1037,12 @@ for sequence in asked[:3]:
 # %% [markdown]
 # Is one frame enough, or must several be averaged? Does a tracker that asks twice in every tenth frame lose its speed?
 #
-# **Stretch goal.** Build a tracker that measures its own gain and bias as it goes (in the first frame the size is known; so is what is found at any $q$) and inverts them. The rule: choose on the even clips, run the odd ones once, and report the difference to the fixed inversion with its interval.
+# **Stretch goal.** Build a tracker that measures its own gain and bias as it goes (in the first frame the size is known; so is what is found at any $q$) and inverts them. The rule: choose on the even sequences, run the odd ones once, and report the difference to the fixed inversion with its interval.
 #
 # ## What the figures say
 #
 # * With the same videos and photographs the shipped SiamRPN has a lower AUC than SiamFC on the real targets, see {{see real}} {{evidence siamrpn-siamfc below}}.
-# * Settings count: with those published for OTB the same SiamRPN has a higher AUC on the real targets than with those published for VOT ({{see real}}, settings in the legend) {{evidence otb-vot above}}. That this is because most of the targets come from OTB is not shown: on OTB's fourteen the difference is {{evidence otb-vot-otb above}}, on VOT-2014's eight {{evidence otb-vot-vot open}}, and in the table under {{see real}} those for VOT are no better on VOT-2014's clips. Settings belong to a network as well as to a benchmark.
+# * Settings count: with those published for OTB the same SiamRPN has a higher AUC on the real targets than with those published for VOT ({{see real}}, settings in the legend) {{evidence otb-vot above}}. That this is because most of the targets come from OTB is not shown: on OTB's fourteen the difference is {{evidence otb-vot-otb above}}, on VOT-2014's eight {{evidence otb-vot-vot open}}, and in the table under {{see real}} those for VOT are no better on VOT-2014's sequences. Settings belong to a network as well as to a benchmark.
 # * With pairs that teach size, a SiamRPN of the same layers repeats less of what it is told: {{see cured}} {{evidence gain-taught above}}.
 # * That alone does not make it the better tracker on the real targets: {{see real}} {{evidence sized open}}. A second seed, and more targets, would decide it.
 # * Where the gain is small already, inverting it changes nothing that could be told from 0: the table under {{see cured}} {{evidence inverted-siamrpnpp open}}.
@@ -1077,7 +1077,7 @@ progress()
 # 4. You publish an AUC of 0.70 on OTB with settings tuned on OTB. What would an honest table show beside it?
 # <details><summary>Answer</summary>
 #
-# The same network with settings chosen elsewhere, for instance on training clips, and the number of settings tried.
+# The same network with settings chosen elsewhere, for instance on training sequences, and the number of settings tried.
 # </details>
 #
 # 5. From lesson 06: SiamFC applies a *scale* penalty to its responses. Which formula of this lesson replaces it?
@@ -1091,7 +1091,7 @@ progress()
 # * **exp(k·r·s)**, as on the lecture's slide: the wildest proposal wins.
 # * **Sizes in two units.** Proposals are in search pixels, the target's size in frame pixels; convert before the penalty compares them.
 # * **A smoothed centre.** The tracker lags behind everything that moves.
-# * **Tuning on the test clips.** See above.
+# * **Tuning on the test sequences.** See above.
 #
 # ## Read next
 #

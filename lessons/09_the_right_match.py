@@ -274,7 +274,7 @@ def guided_box(network, z, x, z_box, guide):
     return decode(answer[best, 1:], anchors[best], network.variances), anchors
 
 
-chosen = [sequences.sequences[k].loaded(6) for k in (0, 6, 12, 18)]  # every sixth clip
+chosen = [sequences.sequences[k].loaded(6) for k in (0, 6, 12, 18)]  # every sixth sequence
 chosen = [*chosen[:2], *[s.loaded(6) for s in real_sequences()[:2]], *chosen[2:]][:4]
 figure, axes = plots.new_figure(width=9, height=5.2, rows=2, columns=4)
 said = []
@@ -297,7 +297,7 @@ alt = f"Four pairs: exemplars with their mask above, search images below with th
 plots.show(figure, alt=alt)
 
 # %% [markdown]
-# {{figure validation}} Four validation pairs, drawn as in the report: above, the exemplar and the box of its mask; below, the search image with truth, prediction, the anchor that overlaps most with the truth, and the jittered guide. (With OTB in your data folder two of the clips are real.) The titles give the overlap of the prediction with the truth beside that of the guide it was given: a network that looks should be above its guide.
+# {{figure validation}} Four validation pairs, drawn as in the report: above, the exemplar and the box of its mask; below, the search image with truth, prediction, the anchor that overlaps most with the truth, and the jittered guide. (With OTB in your data folder two of the sequences are real.) The titles give the overlap of the prediction with the truth beside that of the guide it was given: a network that looks should be above its guide.
 #
 # A guide is also a temptation. It says where the target *was*; a network can reach a low loss by moving that box to the nearest outline, without ever looking at the exemplar. The report gives this as the reason why SiamConcatRPN failed. You can measure it by giving the network a wrong mask. **Predict:** the mask is moved off the target, 16 pixels at a time. Which of the two does the box found stay with?
 
@@ -864,7 +864,7 @@ show_table(rows, caption, formats=".2f", first="network")
 show_table(paper["epfl_otb2015"], "OTB-2015, EPFL report")
 
 # %% [markdown]
-# *Start* says how the matching is initialised. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (both its convolutions begin as the same projection of φ), and so could the depth-wise head; the two heads that learn to compare have no such form. Networks that start alike differ in their heads alone. Starting as a similarity gave no lead: the up-channel head with this start minus the one with a random start is {{evidence similar-upchannel open}} in AUC on the real clips and {{evidence similar-upchannel-generated below}} on the generated ones ({{see differences}}), where it stayed behind.
+# *Start* says how the matching is initialised. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (both its convolutions begin as the same projection of φ), and so could the depth-wise head; the two heads that learn to compare have no such form. Networks that start alike differ in their heads alone. Starting as a similarity gave no lead: the up-channel head with this start minus the one with a random start is {{evidence similar-upchannel open}} in AUC on the real sequences and {{evidence similar-upchannel-generated below}} on the generated ones ({{see differences}}), where it stayed behind.
 
 # %%
 real = {name: [r["otb+vot2014"] for r in of] for name, of in runs.items()}
@@ -928,11 +928,12 @@ ax.set(xlabel="difference of AUC, with its 95 % interval")
 ax.grid(alpha=0.3, axis="x")
 ax.legend(fontsize=8)
 plots.show(
-    figure, alt=f"Differences of AUC, clip by clip, means over seeds. {'; '.join(said)}."
+    figure,
+    alt=f"Differences of AUC, sequence by sequence, means over seeds. {'; '.join(said)}.",
 )
 
 # %% [markdown]
-# {{figure differences}} Each row is a difference of AUC, clip by clip, averaged over the seeds: circles on real clips, squares on generated ones. Its interval allows for other sequences and other seeds; how far apart seeds lie is estimated from all networks together, since one or two seeds of one network say little. A row whose interval contains 0 decides nothing; right of 0, the first network of the pair is ahead. Each of the last two rows compares a head with itself after one change.
+# {{figure differences}} Each row is a difference of AUC, sequence by sequence, averaged over the seeds: circles on real sequences, squares on generated ones. Its interval allows for other sequences and other seeds; how far apart seeds lie is estimated from all networks together, since one or two seeds of one network say little. A row whose interval contains 0 decides nothing; right of 0, the first network of the pair is ahead. Each of the last two rows compares a head with itself after one change.
 #
 # <details><summary>What came of it</summary>
 #
@@ -998,11 +999,11 @@ axes[0, 0].set_ylabel("aspect found / true")
 plots.legend_below(figure, axes[0, 0], columns=5)
 plots.show(
     figure,
-    alt=f"Aspect ratio found against the one marked or seen, real clips, medians. Slopes: {'; '.join(said)}.",
+    alt=f"Aspect ratio found against the one marked or seen, real sequences, medians. Slopes: {'; '.join(said)}.",
 )
 
 # %% [markdown]
-# {{figure aspect}} The aspect ratio found, as a multiple of the true one, against k, the multiple that was marked or seen: medians over the real clips; in the titles is the median of the clips' slopes. For the three heads without a mask *mark* and *mask* are flat, to the last digit. *Penalty* rises: the tracker holds on to the shape that it was given. *Seen* rises less steeply than the dotted line of slope 1: what the heads answer lies between the shape in the image and a shape they are used to.
+# {{figure aspect}} The aspect ratio found, as a multiple of the true one, against k, the multiple that was marked or seen: medians over the real sequences; in the titles is the median of the sequences' slopes. For the three heads without a mask *mark* and *mask* are flat, to the last digit. *Penalty* rises: the tracker holds on to the shape that it was given. *Seen* rises less steeply than the dotted line of slope 1: what the heads answer lies between the shape in the image and a shape they are used to.
 #
 # <details><summary>What came of it</summary>
 #

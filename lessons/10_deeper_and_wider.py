@@ -750,7 +750,7 @@ def answer_of(weights):
 
 
 def lag_figure(lag, whose):
-    """Lag by distance, with intervals over the clips; returns the figure, words and last lags."""
+    """Lag by distance, with intervals over the sequences; returns the figure, words and last lags."""
     figure, axes = plots.new_figure(width=6.4, height=3)
     ax, last = axes[0, 0], {}
     ax.plot(distances, distances, ":", color=plots.NEUTRAL, label='always "at the centre"')
@@ -766,7 +766,9 @@ def lag_figure(lag, whose):
     words = "; ".join(
         f"{name} {i.mean:.1f} ± {i.half_width:.1f} px" for name, i in last.items()
     )
-    words = f"{whose}: lag at {distances[-1]} px, mean over {len(wide)} clips, 95 %: {words}"
+    words = (
+        f"{whose}: lag at {distances[-1]} px, mean over {len(wide)} sequences, 95 %: {words}"
+    )
     return figure, words
 
 
@@ -822,11 +824,11 @@ plots.show(figure, alt=words)
 print(words)
 
 # %% [markdown]
-# {{figure lag}} The line of the twin without padding is back where it belongs, far below the dotted one: whatever it answers, it does not answer "at the centre". Nor does the padded twin, at least not always. What is left of both lags comes from targets that are lost altogether: a lost answer lies anywhere in the map, and seldom beyond the target, so it counts as lag. The intervals over the clips are wide, and those of the two twins overlap.
+# {{figure lag}} The line of the twin without padding is back where it belongs, far below the dotted one: whatever it answers, it does not answer "at the centre". Nor does the padded twin, at least not always. What is left of both lags comes from targets that are lost altogether: a lost answer lies anywhere in the map, and seldom beyond the target, so it counts as lag. The intervals over the sequences are wide, and those of the two twins overlap.
 #
 # The table of the long run tells a little more. From the centre to the edge the mean error grows in all four networks; in AlexNet it grows by {{evidence edge-alexnet above}} pixels *more* with padding (three seeds), in ResNet that is open {{evidence edge-resnet open}}.
 #
-# Do boxes, then, fall short of targets that move away ({{see behind}})? Here is every generated clip, tracked by both twins: how much further from its start the target is than the box, on average over the frames.
+# Do boxes, then, fall short of targets that move away ({{see behind}})? Here is every generated sequence, tracked by both twins: how much further from its start the target is than the box, on average over the frames.
 
 # %%
 from course_lib.evaluation.otb import track
@@ -853,14 +855,14 @@ for k, (name, weights) in enumerate(twins.items()):
     said.append(f"{name} {np.mean(each):+.1f} ± {Interval.of(each).half_width:.1f} px")
 axes[0, 0].axhline(0, color=plots.NEUTRAL, linewidth=0.8)
 axes[0, 0].set_xticks(range(len(tracked)), [s.name[4:6] for s in tracked], fontsize=8)
-axes[0, 0].set(xlabel="generated clip", ylabel="box stays behind by, px")
+axes[0, 0].set(xlabel="generated sequence", ylabel="box stays behind by, px")
 axes[0, 0].legend(fontsize=8)
-words = f"How far each twin's box stays behind its target, a point for each of {len(tracked)} clips; mean and 95 %: {', '.join(said)}."
+words = f"How far each twin's box stays behind its target, a point for each of {len(tracked)} sequences; mean and 95 %: {', '.join(said)}."
 plots.show(figure, alt=words)
 print("; ".join(said))
 
 # %% [markdown]
-# {{figure behind}} Above the line, the box has moved less than the target; below, more. In the shipped run, over the first 60 frames of all 24 clips, the padded twin's boxes stay behind by {{evidence behind-padded above}} pixels on average; for the unpadded twin's that is open {{evidence behind-unpadded open}}, and the difference between the two, clip by clip, is {{evidence behind above}}. So this padded twin's tracker does fall behind (one training of each twin), but the figures above do not say that it does so by answering "at the centre": a network that finds its target less often also stays where it is more often.
+# {{figure behind}} Above the line, the box has moved less than the target; below, more. In the shipped run, over the first 60 frames of all 24 sequences, the padded twin's boxes stay behind by {{evidence behind-padded above}} pixels on average; for the unpadded twin's that is open {{evidence behind-unpadded open}}, and the difference between the two, sequence by sequence, is {{evidence behind above}}. So this padded twin's tracker does fall behind (one training of each twin), but the figures above do not say that it does so by answering "at the centre": a network that finds its target less often also stays where it is more often.
 #
 # ### The cure that moves the target
 #
@@ -878,7 +880,7 @@ for run in sorted(shift["runs"], key=lambda run: (run["shift"], run["seed"])):
     by_shift[run["network"]].setdefault(int(run["shift"]), []).append(run)
 seen = ", ".join(f"{pairs:,} pairs for {network}" for network, pairs in shift["pairs"].items())
 print(
-    f"{seen}; up to {len({run['seed'] for run in shift['runs']})} seeds, the first {shift['frames']} frames of each clip, {len(shift['runs'][0]['lags'][0])} held-out pairs for maps and lags; {shift['measured']['hardware']}"
+    f"{seen}; up to {len({run['seed'] for run in shift['runs']})} seeds, the first {shift['frames']} frames of each sequence, {len(shift['runs'][0]['lags'][0])} held-out pairs for maps and lags; {shift['measured']['hardware']}"
 )
 columns = max(map(len, by_shift.values()))
 figure, axes = plots.new_figure(
@@ -947,11 +949,11 @@ plots.show(figure, alt=words)
 show_table(rows, "AUC minus that of the same network at ±0 px, target by target")
 
 # %% [markdown]
-# {{figure cure}} Left and middle: the lag of each network, with its interval over the pairs; on the dotted line lies a network that never looks. Right: what the shift is worth to a tracker; the table below has the differences, clip by clip.
+# {{figure cure}} Left and middle: the lag of each network, with its interval over the pairs; on the dotted line lies a network that never looks. Right: what the shift is worth to a tracker; the table below has the differences, sequence by sequence.
 #
 # <details><summary>What came of it</summary>
 #
-# **lite0** hardly does. At 64 px from the centre the heads trained on centred targets lag {{evidence lite0-lag above}} pixels more than those trained with ±64 px: far less than one cell of 8 px. There is one training of each, and the interval is over pairs: another seed might move it by as much. In AUC on the real clips ±64 px is worth {{evidence lite0-real open}}. Its frozen features cannot learn where they are, and the heads made little use of what these features say about the border, perhaps because features that have seen ImageNet find the target from the start.
+# **lite0** hardly does. At 64 px from the centre the heads trained on centred targets lag {{evidence lite0-lag above}} pixels more than those trained with ±64 px: far less than one cell of 8 px. There is one training of each, and the interval is over pairs: another seed might move it by as much. In AUC on the real sequences ±64 px is worth {{evidence lite0-real open}}. Its frozen features cannot learn where they are, and the heads made little use of what these features say about the border, perhaps because features that have seen ImageNet find the target from the start.
 #
 # **twin** does not either, as far as these runs can tell, although every layer of it was trained: centred targets make it lag {{evidence twin-lag open}} pixels more than targets moved by ±64 px, and moving them is worth {{evidence twin-real open}} in AUC. Most of its lag, in every run, comes from at most eight of the 48 pairs, those in which the target is missed by more than 16 pixels. The padding is seen, as the sections above show; to *use* what it says about the place, a network needs a reward and the time to find it, and 3,200 pairs may be too few for that. SiamRPN++ was trained with 600,000 pairs in each of 20 epochs, its backbone too.
 # </details>
@@ -1266,7 +1268,7 @@ print(f"hits at the end: {said}")
 networks = read_measured(RESULTS / "siamdw_networks.json")
 runs, machine = analysis["runs"] + networks["runs"], analysis["measured"]["hardware"]
 print(
-    f"{analysis['pairs']:,} pairs per network, {100 * analysis['width_multiplier']:.0f} % of the channels, first {analysis['frames']} frames of each clip; {machine}"
+    f"{analysis['pairs']:,} pairs per network, {100 * analysis['width_multiplier']:.0f} % of the channels, first {analysis['frames']} frames of each sequence; {machine}"
 )
 
 
@@ -1366,13 +1368,13 @@ words = f"For each claim the difference in AUC of two twins, mean and 95 % inter
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure claims}} A dot with its interval is ours, a cross the slides'. Where the interval reaches over the line, the three seeds decide nothing: that is so for most claims, and it is a result too. On the real clips no claim is borne out.
+# {{figure claims}} A dot with its interval is ours, a cross the slides'. Where the interval reaches over the line, the three seeds decide nothing: that is so for most claims, and it is a result too. On the real sequences no claim is borne out.
 #
-# * **Padding costs:** on the generated clips, in both families (AlexNet {{evidence padding-alexnet above}}, ResNet {{evidence padding-resnet above}}). On the real ones it is open for AlexNet {{evidence padding-alexnet-real open}}, and the padded ResNet twin is even ahead of the unpadded {{evidence padding-resnet-real below}}. One candidate for the difference: generated targets make long moves more often (see above), and that is where a centre bias costs; the same clips with slower targets would decide it.
-# * **A field as large as the exemplar costs:** the means agree with the slides everywhere, and one interval of four does not include zero, ResNet's on the generated clips {{evidence whole-resnet-made above}}; on the real clips it is open (AlexNet {{evidence whole-alexnet open}}, ResNet {{evidence whole-resnet open}}). More seeds could settle it.
+# * **Padding costs:** on the generated sequences, in both families (AlexNet {{evidence padding-alexnet above}}, ResNet {{evidence padding-resnet above}}). On the real ones it is open for AlexNet {{evidence padding-alexnet-real open}}, and the padded ResNet twin is even ahead of the unpadded {{evidence padding-resnet-real below}}. One candidate for the difference: generated targets make long moves more often (see above), and that is where a centre bias costs; the same sequences with slower targets would decide it.
+# * **A field as large as the exemplar costs:** the means agree with the slides everywhere, and one interval of four does not include zero, ResNet's on the generated sequences {{evidence whole-resnet-made above}}; on the real sequences it is open (AlexNet {{evidence whole-alexnet open}}, ResNet {{evidence whole-resnet open}}). More seeds could settle it.
 # * **A field that is too small costs:** contradicted on the real sequences, where the smallest field is ahead of the base, in AlexNet {{evidence small-alexnet above}} and in ResNet {{evidence small-resnet above}}.
-# * **Stride 16 costs:** open throughout (on the real clips AlexNet {{evidence stride16-alexnet open}}, ResNet {{evidence stride16-resnet open}}), and every mean has the other sign. A twin of stride 16 also has fewer weights.
-# * **Stride 4 against 8:** open throughout (AlexNet, real clips {{evidence stride4-alexnet open}}); the slides' own difference is .01.
+# * **Stride 16 costs:** open throughout (on the real sequences AlexNet {{evidence stride16-alexnet open}}, ResNet {{evidence stride16-resnet open}}), and every mean has the other sign. A twin of stride 16 also has fewer weights.
+# * **Stride 4 against 8:** open throughout (AlexNet, real sequences {{evidence stride4-alexnet open}}); the slides' own difference is .01.
 #
 # Read such a figure with care. The slides' networks started from ImageNet weights and saw a great many pairs; ours start from random weights and see few. A larger last kernel has more weights, and more weights need more pairs: at this budget a small field may win for that reason alone, so a twin is never *only* a twin.
 #
@@ -1461,7 +1463,7 @@ real["heads-siamfc"] = next(
 names = sorted(real["siamfc"], key=real["siamfc"].get)
 figure, axes = plots.new_figure(width=9, height=3.2)
 ax = axes[0, 0]
-values = np.array([[of[c] for c in names] for of in real.values()])  # (networks, clips)
+values = np.array([[of[c] for c in names] for of in real.values()])  # (networks, sequences)
 for k, name in enumerate(real):
     colour = plots.CYCLE[(0, 4, 1)[k]]
     ax.plot(values[k], "os^"[k], color=colour, label=backbones[name])
@@ -1537,7 +1539,7 @@ plots.show(figure, alt=words)
 print(f"ours: {', '.join(said)}")
 
 # %% [markdown]
-# {{figure published}} Blue and orange are published; the green dots are the course's own networks, on other clips: compare their order, not their values. In the published rows the deeper backbone gains .065 under SiamFC (OTB-2015, VID: .579 to .644) and .029 under SiamRPN (.637 to .666); GOT-10k instead of VID adds .010 more (.654). Published values have no intervals. CIResNet-22 under SiamRPN is published only: `--set backbone=ciresnet22` with `recipes/train_siamrpn_gpu.yaml` exists, but was not run.
+# {{figure published}} Blue and orange are published; the green dots are the course's own networks, on other sequences: compare their order, not their values. In the published rows the deeper backbone gains .065 under SiamFC (OTB-2015, VID: .579 to .644) and .029 under SiamRPN (.637 to .666); GOT-10k instead of VID adds .010 more (.654). Published values have no intervals. CIResNet-22 under SiamRPN is published only: `--set backbone=ciresnet22` with `recipes/train_siamrpn_gpu.yaml` exists, but was not run.
 #
 # <details><summary>Where the sources disagree</summary>
 #
@@ -1546,9 +1548,9 @@ print(f"ours: {', '.join(said)}")
 #
 # ## What the figures say
 #
-# * **The padded twin's tracker stays behind** ({{see behind}}): on the generated clips AlexNet's boxes (one training) stay behind by {{evidence behind above}} px more than the unpadded twin's.
+# * **The padded twin's tracker stays behind** ({{see behind}}): on the generated sequences AlexNet's boxes (one training) stay behind by {{evidence behind above}} px more than the unpadded twin's.
 # * **That it learns to answer "at the centre" is not shown** ({{see lag}}, {{see cure}}): on the frozen, padded Lite0, the heads trained with targets moved by ±64 px lag {{evidence lite0-lag above}} px less than those trained without, and the shift is worth {{evidence lite0-real open}} in AUC; in the padded twin both are open, {{evidence twin-lag open}} px and {{evidence twin-real open}}. Longer training is the next thing to try.
-# * **What padding costs depends on how the targets move** ({{see claims}}): without it AlexNet's twin gains {{evidence padding-alexnet above}} on the generated clips; on the real ones nothing is decided {{evidence padding-alexnet-real open}}.
+# * **What padding costs depends on how the targets move** ({{see claims}}): without it AlexNet's twin gains {{evidence padding-alexnet above}} on the generated sequences; on the real ones nothing is decided {{evidence padding-alexnet-real open}}.
 # * **A large field puts the peak further away; overlap alone is not shown to** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
 # * **Most of the published analysis can be neither confirmed nor refuted with three small seeds** ({{see claims}}), such as what stride 16 costs {{evidence stride16-alexnet open}}. What would decide it: the start from ImageNet that the authors had, or many more seeds.
 # * **A deeper backbone is no gain by itself** ({{see real}}): on the real targets the shipped CIResNet-22 cannot be told from the shipped AlexNet {{evidence cir-shipped open}}, and on equal pairs three seeds leave it open, too {{evidence cir-pairs open}}. The published gain ({{see published}}) comes with a start from ImageNet; with such a start Lite0 is ahead of CIResNet-22 {{evidence lite0-cir above}}.

@@ -99,11 +99,11 @@ for ax, (name, maps) in zip(axes[0, 1:], reads.items(), strict=True):
     plots.show_map(ax, maps[shown], f"{name}\non target: {hits:.0f} %", peak=True)
     x, y = (moments.targets[shown] - 127.5) / 8 + (maps.shape[-1] - 1) / 2  # cells
     ax.plot(x, y, "+", color="white", **cross)
-words = f"A search image and four maps over it with their peaks. Percentage of {len(moments.targets)} moments of the clip in which the peak is on the target: {'; '.join(told)}."
+words = f"A search image and four maps over it with their peaks. Percentage of {len(moments.targets)} moments of the sequence in which the peak is on the target: {'; '.join(told)}."
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure maps}} Crosses mark the target, dots each map's peak; the titles say in how many moments of this clip the two agree. Compare the first two titles: a score can be good above a map that is not. The last two maps belong to a network whose loss read the map too. This is one clip; {{see below}} covers them all.
+# {{figure maps}} Crosses mark the target, dots each map's peak; the titles say in how many moments of this sequence the two agree. Compare the first two titles: a score can be good above a map that is not. The last two maps belong to a network whose loss read the map too. This is one sequence; {{see below}} covers them all.
 #
 # The slides say that the head does not guarantee a score that rises with the correlation. That can be drawn: every cell of every map is a dot, its cosine along x and its score along y. If the score rose with the cosine, the rank correlation in the title would be 1.
 
@@ -219,7 +219,7 @@ words = f"Percentage of moments in which the cosine's peak is on the target, by 
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure central}} Each dot is the percentage of moments, over clips with look-alikes, in which the cosine's peak lies on the target when the exemplar's map is cut to that many central cells per side.
+# {{figure central}} Each dot is the percentage of moments, over sequences with look-alikes, in which the cosine's peak lies on the target when the exemplar's map is cut to that many central cells per side.
 #
 # <details><summary>What came of it</summary>
 #
@@ -706,14 +706,14 @@ told = "; ".join(
 )
 plots.show(
     figure,
-    alt=f"Histograms of cosines on clips with look-alikes, before and after training with different losses. {told}.",
+    alt=f"Histograms of cosines on sequences with look-alikes, before and after training with different losses. {told}.",
 )
 show_table(
     rows, "Means by kind of cell, the background's width, the median lead", formats=".2f"
 )
 
 # %% [markdown]
-# {{figure trained}} Cosines on clips that were not trained on, before training and after it; in the titles the median of *your* lead. The table has the numbers.
+# {{figure trained}} Cosines on sequences that were not trained on, before training and after it; in the titles the median of *your* lead. The table has the numbers.
 #
 # <details><summary>What came of it</summary>
 #
@@ -757,7 +757,7 @@ plots.show(
 # %% [markdown]
 # {{figure pull}} This is the difference between the two losses. Pixel by pixel, every cell is a question of its own, and hundreds of them are easy. With a margin even the easy ones are not satisfied, so they pull too, and the fraction of the pull on those that matter falls as the margin grows. In a softmax a cell pulls in proportion to how likely it is to be chosen, whatever the margin: the line is level.
 #
-# For an earlier version of this lesson, on the course's own small CIResNet-22, we tried both losses in single runs of 400 steps each, measured on generated clips that belong to no benchmark:
+# For an earlier version of this lesson, on the course's own small CIResNet-22, we tried both losses in single runs of 400 steps each, measured on generated sequences that belong to no benchmark:
 
 # %%
 tried = read_measured(RESULTS / "siammargin_tried.json")
@@ -1111,14 +1111,14 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure log}} Your tracker on the clip on which the networks of the long run, with margin and without, lost the target most often: the highest cosine of each frame, with dots where the tracker learned and squares where it searched a larger image; the dotted lines are `sure`, above which it learns, and `unsure`, below which it looks again. The title compares your boxes with the course's. Compare the two lines where the IoU falls: a gate on the cosine is a gate on *likeness*, and a look-alike is like the target.
+# {{figure log}} Your tracker on the sequence on which the networks of the long run, with margin and without, lost the target most often: the highest cosine of each frame, with dots where the tracker learned and squares where it searched a larger image; the dotted lines are `sure`, above which it learns, and `unsure`, below which it looks again. The title compares your boxes with the course's. Compare the two lines where the IoU falls: a gate on the cosine is a gate on *likeness*, and a look-alike is like the target.
 #
 # **A good place to stop.** Your tracker is whole; what remains is the verdict.
 #
 # ## Experiment: switch by switch
 # {{part}}
 #
-# VOT's supervised protocol (lesson 01): a tracker whose box no longer touches the target has *failed*; it is initialised again five frames later. *Accuracy* is the mean overlap between failures, without the ten frames after each initialisation. *EAO*, the expected average overlap, combines the two: the mean overlap of a run of typical length, counting 0 after a failure. First, live, on the generated clips on which the trackers of the long run failed most:
+# VOT's supervised protocol (lesson 01): a tracker whose box no longer touches the target has *failed*; it is initialised again five frames later. *Accuracy* is the mean overlap between failures, without the ten frames after each initialisation. *EAO*, the expected average overlap, combines the two: the mean overlap of a run of typical length, counting 0 after a failure. First, live, on the generated sequences on which the trackers of the long run failed most:
 
 # %%
 from course_lib.evaluation.eao import eao, interval
@@ -1143,10 +1143,10 @@ for name, (weights, switches) in variants.items():
     rows[name] = {"accuracy": accuracy(found), "failures": sum(r.failures for r in found)}
     rows[name]["EAO"] = eao(found, low, high)
 frames = sum(len(c) for c in few)
-show_table(rows, f"{len(few)} clips, {frames} frames; EAO over {low} … {high} frames")
+show_table(rows, f"{len(few)} sequences, {frames} frames; EAO over {low} … {high} frames")
 
 # %% [markdown]
-# Clips picked like this say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and, for each kind of network (an *arm*), three that differ in their random seed. Its networks start where yours did, from Lite0 as ImageNet left it, and saw 11,200 pairs each, from videos and photographs as well; in the two SiamRPN++ arms only necks and heads were trained. SiamFC has its own labels (lesson 05): right within 16 pixels, wrong beyond, no ring. The update alone and the wider search alone were run with the first seed only. The first table gives all rows of the slides' table, measured on VOT2019 under the real-time rule; beside each stands our tracker with the same switches on, for the first seed, on VOT-2014 without a clock. The EAO columns are not comparable: VOT has published an interval of lengths for each year since 2015, when EAO was introduced, so there is none for these clips; the course takes the middle half of the clips' own lengths. The second table has every arm, with means over the seeds; the rows with the update alone and with the wider search alone have the first seed only, so read their effect from {{see switches}} and not by comparing neighbouring rows.
+# Sequences picked like this say nothing about sequences in general, and one failure more or less changes the order of the rows. The long run has 40 generated sequences with look-alikes, the 8 real VOT-2014 sequences, 5 real targets among look-alikes, and, for each kind of network (an *arm*), three that differ in their random seed. Its networks start where yours did, from Lite0 as ImageNet left it, and saw 11,200 pairs each, from videos and photographs as well; in the two SiamRPN++ arms only necks and heads were trained. SiamFC has its own labels (lesson 05): right within 16 pixels, wrong beyond, no ring. The update alone and the wider search alone were run with the first seed only. The first table gives all rows of the slides' table, measured on VOT2019 under the real-time rule; beside each stands our tracker with the same switches on, for the first seed, on VOT-2014 without a clock. The EAO columns are not comparable: VOT has published an interval of lengths for each year since 2015, when EAO was introduced, so there is none for these sequences; the course takes the middle half of the sequences' own lengths. The second table has every arm, with means over the seeds; the rows with the update alone and with the wider search alone have the first seed only, so read their effect from {{see switches}} and not by comparing neighbouring rows.
 
 # %%
 slides = read_measured(RESULTS / "siammargin_published.json")
@@ -1206,7 +1206,7 @@ ours = {
 figure, axes = plots.new_figure(width=10.4, height=3.4, columns=2)
 told = []
 number = len(measured["clips"]["vot2014"])
-titles = ("VOT2019, published", published), (f"VOT-2014, {number} clips, ours", ours)
+titles = ("VOT2019, published", published), (f"VOT-2014, {number} sequences, ours", ours)
 for ax, (title, scores) in zip(axes[0], titles, strict=True):
     order = sorted(scores, key=lambda name: np.mean(scores[name]))
     for rank, name in enumerate(order):
@@ -1222,9 +1222,9 @@ for ax, (title, scores) in zip(axes[0], titles, strict=True):
 plots.show(figure, alt=f"EAO in order of rank. {'. '.join(told)}.")
 
 # %% [markdown]
-# {{figure ranking}} VOT's ranking plot, laid on its side. Left, as published: the four rows of the slides under the real-time rule (orange), and other trackers on the same clips without a clock, among them SiamRPN++ (lesson 09) and SiamDW (lesson 10) (grey; from their authors' tables and READMEs). The slides' tracker with nothing switched on stands where the public SiamRPN++ stands, at .287; each switch moves it up. Right, ours on the VOT-2014 clips, means as large dots, single seeds as small ones: in some rows the seeds lie as far apart as the rows do.
+# {{figure ranking}} VOT's ranking plot, laid on its side. Left, as published: the four rows of the slides under the real-time rule (orange), and other trackers on the same sequences without a clock, among them SiamRPN++ (lesson 09) and SiamDW (lesson 10) (grey; from their authors' tables and READMEs). The slides' tracker with nothing switched on stands where the public SiamRPN++ stands, at .287; each switch moves it up. Right, ours on the VOT-2014 sequences, means as large dots, single seeds as small ones: in some rows the seeds lie as far apart as the rows do.
 #
-# So a rank is not yet a finding. What each switch changes, clip by clip and with an interval:
+# So a rank is not yet a finding. What each switch changes, sequence by sequence and with an interval:
 
 # %%
 pairs = {
@@ -1241,14 +1241,14 @@ pairs = {
 
 
 def change(before, after, group):
-    """Change of failures by clip, (clips,), mean over the seeds that both have."""
+    """Change of failures by sequence, (sequences,), mean over the seeds that both have."""
     one, two = (by_seed(*arm, group, "by_clip") for arm in (before, after))
     both = sorted(one.keys() & two.keys())
     return np.mean([np.array(two[s]) - np.array(one[s]) for s in both], axis=0)
 
 
 columns = {group: (group,) for group in measured["clips"]} | {
-    "all real clips": ("vot2014", "look-alikes")
+    "all real sequences": ("vot2014", "look-alikes")
 }
 figure, axes = plots.new_figure(width=10.4, height=3.4, columns=4, sharey=True)
 told, decided = [], {}
@@ -1258,26 +1258,29 @@ for ax, (title, groups) in zip(axes[0], columns.items(), strict=True):
         colour = plots.PREDICTION if found.excludes_zero else plots.NEUTRAL
         ax.errorbar(found.mean, -k, xerr=found.half_width, fmt="o", color=colour, capsize=3)
         told.append(f"{title}, {name} {found}")
-        if title == "all real clips":
+        if title == "all real sequences":
             needed = (
                 math.ceil(found.n * (found.half_width / found.mean) ** 2)
                 if abs(found.mean) > 1e-9
                 else math.inf
             )
-            decided[name] = {"failures per clip": str(found), "clips it would take": needed}
+            decided[name] = {
+                "failures per sequence": str(found),
+                "sequences it would take": needed,
+            }
     ax.axvline(0, color=plots.NEUTRAL, linewidth=1)
-    ax.set(xlabel="change of failures per clip", yticks=[-k for k in range(len(pairs))])
+    ax.set(xlabel="change of failures per sequence", yticks=[-k for k in range(len(pairs))])
     ax.set_yticklabels(pairs, fontsize=8)
     ax.set_title(f"{title} (n = {found.n})", fontsize=10)
 plots.show(
     figure,
-    alt=f"Change of failures per clip with each switch, with its 95 % interval over the clips. {'; '.join(told)}.",
+    alt=f"Change of failures per sequence with each switch, with its 95 % interval over the sequences. {'; '.join(told)}.",
 )
 
 # %% [markdown]
-# {{figure switches}} The change in the number of failures per clip, mean over the seeds, with its 95 % interval over the clips; orange if the interval excludes 0; to the left of the line there are fewer failures. A change may be large and its interval larger still, since nearly all failures are in a few clips. And of 36 intervals about two exclude 0 by chance alone.
+# {{figure switches}} The change in the number of failures per sequence, mean over the seeds, with its 95 % interval over the sequences; orange if the interval excludes 0; to the left of the line there are fewer failures. A change may be large and its interval larger still, since nearly all failures are in a few sequences. And of 36 intervals about two exclude 0 by chance alone.
 #
-# Where do the failures on the real clips come from? Clip by clip, as means over the seeds:
+# Where do the failures on the real sequences come from? Sequence by sequence, as means over the seeds:
 
 # %%
 kinds = {"cosine, m = 0": ("cosine", "plain"), "margin": ("margin", "plain")}
@@ -1291,10 +1294,10 @@ for group in ("look-alikes", "vot2014"):
         }
         if max(failures.values()) > 0:
             rows[sequence] = failures
-show_table(rows, "Failures by clip", formats=".1f", first="clip")
+show_table(rows, "Failures by sequence", formats=".1f", first="sequence")
 
 # %% [markdown]
-# And what do these failures look like? The rule for the choice: the clips with the most failures in that table, each in the first frame in which the shipped tracker's box does not touch the target; with OTB and VOT-2014 in your data folder these are the real ones, otherwise the generated ones on which the long run failed most.
+# And what do these failures look like? The rule for the choice: the sequences with the most failures in that table, each in the first frame in which the shipped tracker's box does not touch the target; with OTB and VOT-2014 in your data folder these are the real ones, otherwise the generated ones on which the long run failed most.
 
 # %%
 real = {sequence.name: sequence for sequence in real_sequences()}
@@ -1390,7 +1393,7 @@ print(
 # %% [markdown]
 # ### Did the features change?
 #
-# The margin is there to change features. Here is what became of them: the mean cosines on the generated clips by kind of cell, for every seed of the long run, and the lead. **Predict:** the margin moves target and look-alikes apart; does the lead follow?
+# The margin is there to change features. Here is what became of them: the mean cosines on the generated sequences by kind of cell, for every seed of the long run, and the lead. **Predict:** the margin moves target and look-alikes apart; does the lead follow?
 
 # %%
 bins = (np.array(measured["edges"][1:]) + measured["edges"][:-1]) / 2
@@ -1463,7 +1466,7 @@ for ax, (arm, what, edges) in zip(axes[0], cases, strict=True):
     read = "cosine" if what == "histogram" else "score, log-odds"
     draw_histograms(ax, heading[arm], measured[edges], distortions(arm)[0][what], read)
 axes[0, 0].legend(fontsize=7)
-words = f"Histograms of target, look-alikes and background on generated clips, for the first seed of the long run: {', '.join(f'{arm} ({what})' for arm, what, _ in cases)}."
+words = f"Histograms of target, look-alikes and background on generated sequences, for the first seed of the long run: {', '.join(f'{arm} ({what})' for arm, what, _ in cases)}."
 plots.show(figure, alt=words)
 
 # %% [markdown]
@@ -1494,22 +1497,22 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure below}} Left, the percentage of moments, over all generated clips, in which the peak of the map, and that of the score, is on the target. Right, failures. Dots are seeds. The slides' observation is in the first column: the map of a head that was trained on its scores alone need not peak where the score does. The loss on the map changes the map; whether it changes the score, the last two columns show.
+# {{figure below}} Left, the percentage of moments, over all generated sequences, in which the peak of the map, and that of the score, is on the target. Right, failures. Dots are seeds. The slides' observation is in the first column: the map of a head that was trained on its scores alone need not peak where the score does. The loss on the map changes the map; whether it changes the score, the last two columns show.
 #
 # ## What the figures say
 #
 # * Trained with softmax and margin, targets and look-alikes lie further apart in cosine than with the logistic loss and no margin, {{see distance}} {{evidence apart above}}; some of it is the margin's own, since the same softmax without it separates them less {{evidence apart-softmax above}}.
 # * In widths of the background, too, the maps lead by more than those of the logistic loss, {{see distance}} on the right {{evidence lead above}}; that is the softmax's work, the margin's own part of it is open {{evidence lead-softmax open}}. Whether they lead by more than SiamFC's plain sums is open {{evidence lead-siamfc open}}.
-# * Whether softmax and margin together lose fewer targets is open in failures per clip, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real clips {{evidence margin-real open}}; so is the margin's own part in it {{evidence softmax-generated open}}. The softmax without a margin loses more than the logistic loss on the real clips {{evidence softmax-alone-real above}}, and among generated look-alikes, where its means are the lower ones, the change is open {{evidence softmax-alone open}}: what holds on one kind of clip need not hold on the other.
-# * The update: open on the real clips, {{see switches}} {{evidence update-real open}}, as is the wider search {{evidence search-real open}}.
-# * Whether everything switched on loses fewer targets than the plain cosine is open among generated look-alikes, {{see switches}} {{evidence all-generated open}}, and on the real clips {{evidence all-real open}}. The slides' 28.8 % fewer failures are neither reproduced nor refuted on the real clips {{evidence slides-real open}}; among our generated look-alikes there are more failures than such a reduction would leave {{evidence slides-generated above}}.
+# * Whether softmax and margin together lose fewer targets is open in failures per sequence, {{see switches}}, among generated look-alikes {{evidence margin-generated open}} and on the real sequences {{evidence margin-real open}}; so is the margin's own part in it {{evidence softmax-generated open}}. The softmax without a margin loses more than the logistic loss on the real sequences {{evidence softmax-alone-real above}}, and among generated look-alikes, where its means are the lower ones, the change is open {{evidence softmax-alone open}}: what holds on one kind of sequence need not hold on the other.
+# * The update: open on the real sequences, {{see switches}} {{evidence update-real open}}, as is the wider search {{evidence search-real open}}.
+# * Whether everything switched on loses fewer targets than the plain cosine is open among generated look-alikes, {{see switches}} {{evidence all-generated open}}, and on the real sequences {{evidence all-real open}}. The slides' 28.8 % fewer failures are neither reproduced nor refuted on the real sequences {{evidence slides-real open}}; among our generated look-alikes there are more failures than such a reduction would leave {{evidence slides-generated above}}.
 #
 # And one pass over all 22 real targets, without restarts: what does each change of training do to the AUC?
 
 
 # %%
 def area_change(before, after):
-    """Change of AUC by clip, mean over the seeds that both have."""
+    """Change of AUC by sequence, mean over the seeds that both have."""
     one, two = (
         {r["seed"]: r["plain"]["auc_by_clip"] for r in runs if r["arm"] == arm}
         for arm in (before, after)
@@ -1519,33 +1522,33 @@ def area_change(before, after):
 
 
 areas = {
-    name: {"AUC per clip": str(Interval.of(area_change(before[0], after[0])))}
+    name: {"AUC per sequence": str(Interval.of(area_change(before[0], after[0])))}
     for name, (before, after) in pairs.items()
     if before[1] == after[1] == "plain"
 }
-show_table(areas, "One pass over all real clips: the change of AUC", first="change")
+show_table(areas, "One pass over all real sequences: the change of AUC", first="change")
 
 # %% [markdown]
-# * SiamMargin against SiamFC on the same pairs, {{see switches}}: failures are open among generated look-alikes {{evidence siamfc-generated open}} and on the real clips {{evidence siamfc-real open}}, and so is the AUC of one pass, in the table above {{evidence siamfc-auc open}}, also against the plain cosine {{evidence margin-auc open}}. So on the real clips it is not shown that the wider gap in cosines makes a better tracker.
-# * Below a proposal head, {{see below}}: with a loss on the map its peak is on the target more often in each of the three seeds, though they leave the interval wide {{evidence map-repaired open}}. The score's peak {{evidence score-of-map open}} and the failures, on the real clips {{evidence map-failures-real open}} and the generated ones {{evidence map-failures-generated open}}, are not shown to follow (only among the five look-alike clips are more failures seen, one interval of 36), nor is the AUC of one pass, in the table above {{evidence map-auc open}}.
+# * SiamMargin against SiamFC on the same pairs, {{see switches}}: failures are open among generated look-alikes {{evidence siamfc-generated open}} and on the real sequences {{evidence siamfc-real open}}, and so is the AUC of one pass, in the table above {{evidence siamfc-auc open}}, also against the plain cosine {{evidence margin-auc open}}. So on the real sequences it is not shown that the wider gap in cosines makes a better tracker.
+# * Below a proposal head, {{see below}}: with a loss on the map its peak is on the target more often in each of the three seeds, though they leave the interval wide {{evidence map-repaired open}}. The score's peak {{evidence score-of-map open}} and the failures, on the real sequences {{evidence map-failures-real open}} and the generated ones {{evidence map-failures-generated open}}, are not shown to follow (only among the five look-alike sequences are more failures seen, one interval of 36), nor is the AUC of one pass, in the table above {{evidence map-auc open}}.
 #
-# What would decide what is open? An interval's half width falls as $1/\sqrt n$; turned round, this tells how many clips of this kind it would take to distinguish the changes of {{see switches}} from 0, if they are as large as the means say:
+# What would decide what is open? An interval's half width falls as $1/\sqrt n$; turned round, this tells how many sequences of this kind it would take to distinguish the changes of {{see switches}} from 0, if they are as large as the means say:
 
 # %%
 show_table(
     decided,
-    "All real clips: the change, and how many such clips an interval that excludes 0 would take",
+    "All real sequences: the change, and how many such sequences an interval that excludes 0 would take",
     first="switch",
 )
 seeds = by_seed("margin", "plain", "vot2014", "failures")
 print("softmax, margin, failures on VOT-2014 by seed:", ", ".join(map(str, seeds.values())))
 
 # %% [markdown]
-# On VOT2019 the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; the slides do not say on how many pairs theirs was trained (ours on eleven thousand); their clips are different ones; and they report no spread. The seed alone changes the failures of *one* arm on VOT-2014 (printed under the table) by more, in proportion, than the slides' whole effect.
+# On VOT2019 the slides' margin saves 18 of 87 failures. Why should they see what we do not? Their tracker has a proposal head above the map and ours does not; the slides do not say on how many pairs theirs was trained (ours on eleven thousand); their sequences are different ones; and they report no spread. The seed alone changes the failures of *one* arm on VOT-2014 (printed under the table) by more, in proportion, than the slides' whole effect.
 #
 # ## An open task
 #
-# The margin's size was chosen once, on another network. Choose margin, scale or loss for Lite0. The rule: compare by the lead on generated clips that belong to no benchmark, with three seeds at least (the cell below runs two on a laptop: a beginning); then look at {{see switches}}'s clips *once*, and report the difference with its interval.
+# The margin's size was chosen once, on another network. Choose margin, scale or loss for Lite0. The rule: compare by the lead on generated sequences that belong to no benchmark, with three seeds at least (the cell below runs two on a laptop: a beginning); then look at {{see switches}}'s sequences *once*, and report the difference with its interval.
 
 # %%
 from course_lib.data.generated import make_sequence, random_spec
@@ -1569,7 +1572,7 @@ for seed in range(by_profile(smoke=1, laptop=2, gpu=5)):
     print(f"seed {seed}: median lead", {name: round(float(v), 2) for name, v in row.items()})
 
 # %% [markdown]
-# **Stretch goal.** The gate of the update is a cosine, and a look-alike passes it. Find a gate that knows more: the lead of the map instead of its peak, the distance from where the target was expected, or two templates that have to agree. Show on the generated clips, over all of them, that it keeps the tracker from learning the wrong thing, with an interval for the change of failures that excludes 0.
+# **Stretch goal.** The gate of the update is a cosine, and a look-alike passes it. Find a gate that knows more: the lead of the map instead of its peak, the distance from where the target was expected, or two templates that have to agree. Show on the generated sequences, over all of them, that it keeps the tracker from learning the wrong thing, with an interval for the change of failures that excludes 0.
 #
 # ## Where you stand
 

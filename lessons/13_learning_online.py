@@ -608,7 +608,7 @@ for k, (name, curve) in enumerate(shipped["median"].items()):
     axes[0, 0].plot(shipped["passes"][name], curve, **look)
 axes[0, 0].set(xlabel="passes through the data", ylabel="median loss", yscale="log")
 axes[0, 0].legend(fontsize=8)
-best = np.array(shipped["last"]["CG with preconditioner"])  # (clips,)
+best = np.array(shipped["last"]["CG with preconditioner"])  # (sequences,)
 ratios = {
     name.replace(" ", "\n", 1): np.array(last) / best for name, last in shipped["last"].items()
 }
@@ -1221,10 +1221,10 @@ online = read_measured(RESULTS / "atom_online.json")
 
 
 def failures_of(variant):
-    """Failures of each clip, mean over the seeds; and in all clips, seed by seed."""
+    """Failures of each sequence, mean over the seeds; and in all sequences, seed by seed."""
     runs = [r for r in online["runs"] if r["variant"] == variant]
     rows = [[n for of in r["failures"].values() for n in of.values()] for r in runs]
-    table = np.array(rows)[np.argsort([r["seed"] for r in runs])]  # (seeds, clips)
+    table = np.array(rows)[np.argsort([r["seed"] for r in runs])]  # (seeds, sequences)
     return table.mean(0), table.sum(1)
 
 
@@ -1233,25 +1233,25 @@ for name in ("frozen", "online"):
     per_sequence[name], by_seed[name] = failures_of(name)
 figure, axes = plots.new_figure(width=8.4, height=2.9, columns=2, width_ratios=[1, 2])
 plots.draw_seeds(axes[0, 0], by_seed)
-axes[0, 0].set(ylabel="failures in all clips", ylim=(0, None))
-fewer = np.sort(per_sequence["online"] - per_sequence["frozen"])  # (clips,)
+axes[0, 0].set(ylabel="failures in all sequences", ylim=(0, None))
+fewer = np.sort(per_sequence["online"] - per_sequence["frozen"])  # (sequences,)
 colours = [
     plots.TRUTH if d < 0 else plots.DISTRACTOR if d > 0 else plots.NEUTRAL for d in fewer
 ]
 axes[0, 1].bar(range(len(fewer)), fewer, color=colours)
 axes[0, 1].axhline(0, color="black", linewidth=0.8)
-axes[0, 1].set(xlabel="clips, sorted", ylabel="failures, online − frozen")
+axes[0, 1].set(xlabel="sequences, sorted", ylabel="failures, online − frozen")
 change = Interval.of(by_seed["online"] - by_seed["frozen"])
-axes[0, 1].set_title(f"in all clips: {change}", fontsize=10)
+axes[0, 1].set_title(f"in all sequences: {change}", fontsize=10)
 told = ", ".join(f"{name} {np.mean(counts):.1f}" for name, counts in by_seed.items())
 plots.show(
     figure,
-    alt=f"Failures among look-alikes, mean over {change.n} seeds: {told}; online minus frozen {change}. In {np.sum(fewer < 0)} clips the online classifier fails less often, in {np.sum(fewer > 0)} more often, of {len(fewer)}.",
+    alt=f"Failures among look-alikes, mean over {change.n} seeds: {told}; online minus frozen {change}. In {np.sum(fewer < 0)} sequences the online classifier fails less often, in {np.sum(fewer > 0)} more often, of {len(fewer)}.",
 )
 print(measured_words(online))
 
 # %% [markdown]
-# {{figure online}} Left, failures in all clips together, a dot for each seed. Right, the difference clip by clip, means over the seeds: green where the classifier that goes on learning fails less often, purple where it fails more often. The title has the difference seed by seed, with its interval.
+# {{figure online}} Left, failures in all sequences together, a dot for each seed. Right, the difference sequence by sequence, means over the seeds: green where the classifier that goes on learning fails less often, purple where it fails more often. The title has the difference seed by seed, with its interval.
 #
 # <details><summary>What came of it</summary>
 #

@@ -54,7 +54,7 @@ runs = run_multistart(partial(make_tracker, "mosse"), sequence)  # a list of Anc
 #
 # {{part}}
 #
-# How good is MOSSE on this clip of 220 frames? One pass from the first frame gives one answer. Lesson 01's supervised protocol gives another: it starts a lost tracker again five frames later. Here is what VOT did from 2020 to 2022. The tracker is started on several frames, the *anchor frames*; each run goes to the end of the clip, *forward or backward*, whichever side is longer; and a lost tracker is left alone.
+# How good is MOSSE on this sequence of 220 frames? One pass from the first frame gives one answer. Lesson 01's supervised protocol gives another: it starts a lost tracker again five frames later. Here is what VOT did from 2020 to 2022. The tracker is started on several frames, the *anchor frames*; each run goes to the end of the sequence, *forward or backward*, whichever side is longer; and a lost tracker is left alone.
 
 # %%
 figure, axes = plots.new_figure(width=10, height=3.2)
@@ -349,15 +349,15 @@ axes[0, 0].set(xlabel="frames after the start, j", ylabel="Φ(j)")
 values = ", ".join(f"{n} {c[low:high].mean():.3f}" for n, c in curves.items())
 plots.show(
     figure,
-    alt=f"Expected-overlap curves of MOSSE's runs on the clip; means over lengths {low} to {high - 1}: {values}.",
+    alt=f"Expected-overlap curves of MOSSE's runs on the sequence; means over lengths {low} to {high - 1}: {values}.",
 )
 
 # %% [markdown]
-# {{figure curve}} $\Phi(j)$ over all runs, and over the two kinds apart; EAO is the mean over the shaded lengths. This is one clip, shorter than VOT's lengths, so the course takes the middle half of the runs' own lengths: such an EAO is not comparable with published ones.
+# {{figure curve}} $\Phi(j)$ over all runs, and over the two kinds apart; EAO is the mean over the shaded lengths. This is one sequence, shorter than VOT's lengths, so the course takes the middle half of the runs' own lengths: such an EAO is not comparable with published ones.
 #
 # ## Play with the protocol
 #
-# The same clip and the same tracker under other rules: which overlap is bad, how many bad frames are a failure, how far anchor frames are apart.
+# The same sequence and the same tracker under other rules: which overlap is bad, how many bad frames are a failure, how far anchor frames are apart.
 
 # %%
 ProtocolExplorer(sequence, partial(make_tracker, "mosse"), "MOSSE")
@@ -424,7 +424,7 @@ def quality(overlaps, present, reported):
 
 
 # %% [markdown]
-# MOSSE says how sure it is by its peak-to-sidelobe ratio (lesson 02). Let it report absence wherever that is below a threshold, on a clip whose target leaves the view. **Predict:** how do quality, robustness and absence detection go as the threshold rises?
+# MOSSE says how sure it is by its peak-to-sidelobe ratio (lesson 02). Let it report absence wherever that is below a threshold, on a sequence whose target leaves the view. **Predict:** how do quality, robustness and absence detection go as the threshold rises?
 
 # %%
 gone = make_sequence(SequenceSpec("long-leaving", 814, length=220, leaves=True)).loaded()
@@ -461,11 +461,11 @@ axes[0, 1].legend(fontsize=7)
 best = int(np.argmax([row[0] for row in rows]))
 plots.show(
     figure,
-    alt=f"MOSSE's score over a clip whose target is absent in {int((~run.present).sum())} frames; and quality, robustness and absence detected over the threshold. The quality is highest, {rows[best][0]:.3f}, at {limits[best]:.1f}; without a threshold it is {rows[0][0]:.3f}.",
+    alt=f"MOSSE's score over a sequence whose target is absent in {int((~run.present).sum())} frames; and quality, robustness and absence detected over the threshold. The quality is highest, {rows[best][0]:.3f}, at {limits[best]:.1f}; without a threshold it is {rows[0][0]:.3f}.",
 )
 
 # %% [markdown]
-# {{figure quality}} Left, the score; grey where the target is absent. Right, the three numbers, by the score below which absence is reported. The best threshold here was chosen on the clip it is shown on; chosen in this way it is worth nothing elsewhere.
+# {{figure quality}} Left, the score; grey where the target is absent. Right, the three numbers, by the score below which absence is reported. The best threshold here was chosen on the sequence it is shown on; chosen in this way it is worth nothing elsewhere.
 #
 # <details><summary>What came of it</summary>
 #
@@ -571,7 +571,7 @@ plots.show(*f_figure(mended_f, "mended"))
 #
 # ## Experiment: does the protocol change the ranking?
 #
-# The same trackers on the same generated clips under three protocols: one pass (mean IoU), lesson 01's supervised protocol (EAO), and multi-start (EAO, with your functions). How far would a score move with other clips? The *bootstrap* draws as many sequences as there are, with replacement, two thousand times, and looks at the spread. **Predict:** in which of the three are the intervals widest, relative to the gaps between the trackers?
+# The same trackers on the same generated sequences under three protocols: one pass (mean IoU), lesson 01's supervised protocol (EAO), and multi-start (EAO, with your functions). How far would a score move with other sequences? The *bootstrap* draws as many sequences as there are, with replacement, two thousand times, and looks at the spread. **Predict:** in which of the three are the intervals widest, relative to the gaps between the trackers?
 
 # %%
 trackers = by_profile(
@@ -585,7 +585,9 @@ sequences = [
     for k in range(by_profile(smoke=3, laptop=6, gpu=24))
 ]
 counts = draws(len(sequences), times=2000)  # (B, S)
-kept = {name: {} for name in ("ope", "vot", "multistart")}  # protocol → tracker → clip by clip
+kept = {
+    name: {} for name in ("ope", "vot", "multistart")
+}  # protocol → tracker → sequence by sequence
 for name in trackers:
     make = partial(make_tracker, name)
     passes = [track(make(), c) for c in sequences]
@@ -597,12 +599,12 @@ for name in trackers:
 
 
 def one_pass(means):
-    """Mean IoU, also on drawn clips (B,)."""
+    """Mean IoU, also on drawn sequences (B,)."""
     return np.mean(means), ratio(counts, np.array(means), np.ones(len(means)))
 
 
 def supervised(of):
-    """EAO of the supervised protocol, also on drawn clips."""
+    """EAO of the supervised protocol, also on drawn sequences."""
     low, high = eao.interval("", [len(c) for c in sequences])
     sums = np.array([eao.curve_sums(runs, high) for runs in of])  # (S, 2, high)
     drawn = np.nan_to_num(ratio(counts, sums[:, 0], sums[:, 1]))[:, low - 1 :].mean(1)
@@ -610,7 +612,7 @@ def supervised(of):
 
 
 def multistart(of):
-    """EAO of the multi-start protocol by your functions, also on drawn clips."""
+    """EAO of the multi-start protocol by your functions, also on drawn sequences."""
     pooled = [run for runs in of for run in runs]
     low, high = multistart_scores.interval("", pooled)
     sums = np.array([multistart_scores.curve_sums(runs, high) for runs in of])  # (S, 2, high)
@@ -640,11 +642,11 @@ table["trackers"] = {
 plots.show(*standings_plot(table))
 
 # %% [markdown]
-# {{figure protocols}} Each panel is a protocol; a dot is a tracker's score on these clips, the line holds 95 % of the scores on drawn ones. The three scales are not comparable; the orders are.
+# {{figure protocols}} Each panel is a protocol; a dot is a tracker's score on these sequences, the line holds 95 % of the scores on drawn ones. The three scales are not comparable; the orders are.
 #
 # <details><summary>What came of it</summary>
 #
-# Compare the lines' lengths with the gaps between the dots of one panel. The clips are few; the intervals say so. That a protocol takes more runs from each clip does not give it more clips: the runs of one clip share its trouble.
+# Compare the lines' lengths with the gaps between the dots of one panel. The sequences are few; the intervals say so. That a protocol takes more runs from each sequence does not give it more sequences: the runs of one sequence share its trouble.
 # </details>
 #
 # How alike are two rankings? *Kendall's* $\tau_K$ counts pairs of trackers: those that both protocols order alike minus those they order differently, divided by all pairs. It is 1 for the same order, −1 for the opposite.
@@ -661,7 +663,7 @@ for a, b in pairs:
             "pairs reversed": ", ".join(f"{x} and {y}" for x, y, *_ in turned) or "none",
         }
     )
-show_table(rows, f"{len(trackers)} trackers on {len(sequences)} generated clips")
+show_table(rows, f"{len(trackers)} trackers on {len(sequences)} generated sequences")
 
 # %% [markdown]
 # ## The course's leaderboard
@@ -692,7 +694,7 @@ else:
                 "of them surely": len(surely),
             }
         )
-    show_table(rows, f"{board['benchmark']}, {len(board['sequences'])} clips")
+    show_table(rows, f"{board['benchmark']}, {len(board['sequences'])} sequences")
     late = [
         {
             "tracker": name,
@@ -711,7 +713,7 @@ else:
 #
 # <details><summary>What came of it</summary>
 #
-# The table says which two agree most, but it has no interval for the difference of two of its rows; no pair of trackers surely changes places. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other clips would have reversed it as well.
+# The table says which two agree most, but it has no interval for the difference of two of its rows; no pair of trackers surely changes places. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other sequences would have reversed it as well.
 #
 # The real-time rule changes nothing for a tracker that keeps up. A tracker that takes a little longer than a twentieth of a second is late in many frames; in each of them it is scored with an old box, around which it then searches.
 # </details>
@@ -728,7 +730,7 @@ else:
 #
 # Is a grace of ten frames and an overlap of 0.1 a lucky choice? Take the runs in `kept["multistart"]`, change both over a wide range (`partial(multistart_scores.progress, grace=…, failed_at=…)` goes wherever a function asks for a `rule`), and look at the ranking. Say over which range it stays the same, and where it does not, how sure that is.
 #
-# **Stretch goal.** Anchor frames are where the truth says that the target is well visible. A user draws a box wherever he likes. Start runs from frames in which less than half of the target is visible, and compare each with the run from the nearest anchor frame, clip by clip and with an interval.
+# **Stretch goal.** Anchor frames are where the truth says that the target is well visible. A user draws a box wherever he likes. Start runs from frames in which less than half of the target is visible, and compare each with the run from the nearest anchor frame, sequence by sequence and with an interval.
 #
 # ## Where you stand
 
@@ -767,8 +769,8 @@ progress()
 # * **Comparing EAO across years.** Lengths, protocol and truth (boxes, polygons, masks) changed; two numbers called EAO can be different things.
 # * **Pooling what is weighted.** Accuracy, weighted by frames before a failure, is the same as pooled over all runs; robustness, weighted by the sequences' lengths, is not. Pooling both gives numbers that are nearly right.
 # * **A frame without a target counted as a miss**, or as a hit. Say which.
-# * **A threshold chosen on the test clips.** The best of a curve is a description of these clips, not a setting.
-# * **A ranking without intervals.** With few clips, half of it is the choice of clips.
+# * **A threshold chosen on the test sequences.** The best of a curve is a description of these sequences, not a setting.
+# * **A ranking without intervals.** With few sequences, half of it is the choice of sequences.
 #
 # ## Read next
 #

@@ -61,11 +61,11 @@ for label, frame in race.failures.items():
 #
 # {{part}}
 #
-# Three trackers on one clip: the frame once for each, the true box beside theirs, and below their IoU along the clip. **Play it:** drag along the chart, then switch from IoU to *how sure*. Which lines fall where something passes in front of the target? Which falls *before* its tracker misses the target, and does it stay low? A tracker that is lost and as sure as before cannot be helped by anything in this lesson.
+# Three trackers on one sequence: the frame once for each, the true box beside theirs, and below their IoU along the sequence. **Play it:** drag along the chart, then switch from IoU to *how sure*. Which lines fall where something passes in front of the target? Which falls *before* its tracker misses the target, and does it stay low? A tracker that is lost and as sure as before cannot be helped by anything in this lesson.
 #
 # <details><summary>What to see</summary>
 #
-# Something passes in front of the target between frames 25 and 37. MOSSE's PSR falls there from above 20 to 4, KCF's peak from about .5 to .2, and both rise again with the target; from frame 54 on something passes again, and the clip ends while the target is hidden. The score of template matching falls long before the tracker misses: from .95 to .3 within the first 20 frames, since the target no longer looks as it did in the first. In frame 21 the tracker jumps to something else; its score rises to about .4 and stays there. It is surer of the wrong place than it finally was of the right one.
+# Something passes in front of the target between frames 25 and 37. MOSSE's PSR falls there from above 20 to 4, KCF's peak from about .5 to .2, and both rise again with the target; from frame 54 on something passes again, and the sequence ends while the target is hidden. The score of template matching falls long before the tracker misses: from .95 to .3 within the first 20 frames, since the target no longer looks as it did in the first. In frame 21 the tracker jumps to something else; its score rises to about .4 and stays there. It is surer of the wrong place than it finally was of the right one.
 # </details>
 #
 # What the tracker lacks is not another response: it is something that notices that the target is lost, waits, looks elsewhere, and is not taken in by the first thing that looks similar. After that, the lesson leaves the single target and the course's own sequences: several targets, your own video, your own labels. Last comes your own tracker, which is judged by the trackers that it leaves behind.
@@ -213,7 +213,7 @@ counted = ", ".join(f"{states.count(s)} {s}" for s in ("sure", "unsure", "lost")
 told = ", ".join(f"{name} {np.nanmean(v):.2f}" for name, v in lines.items())
 plots.show(
     figure,
-    alt=f"IoU of template matching alone and when it looks again, on a clip whose target leaves the view, and its score with both thresholds; frames by state: {counted}. Mean IoU: {told}.",
+    alt=f"IoU of template matching alone and when it looks again, on a sequence whose target leaves the view, and its score with both thresholds; frames by state: {counted}. Mean IoU: {told}.",
 )
 
 # %% [markdown]
@@ -221,7 +221,7 @@ plots.show(
 #
 # ### Does it pay?
 #
-# One clip is an anecdote. `trackers/redetection.py` is the same scheme around any tracker that says how sure it is and can be told where to look; thresholds come with the course for template matching, MOSSE, KCF, and the weights of SiamFC, SiamRPN and SiamRPN++; for other weights they are chosen with `benchmarks/refound.py --choose`. While the tracker is unsure, it is asked in a ring around the box; in the whole frame only when the target is lost. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box or fewer, or one that searches four? And what does it cost in frames per second?
+# One sequence is an anecdote. `trackers/redetection.py` is the same scheme around any tracker that says how sure it is and can be told where to look; thresholds come with the course for template matching, MOSSE, KCF, and the weights of SiamFC, SiamRPN and SiamRPN++; for other weights they are chosen with `benchmarks/refound.py --choose`. While the tracker is unsure, it is asked in a ring around the box; in the whole frame only when the target is lost. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box or fewer, or one that searches four? And what does it cost in frames per second?
 
 
 # %%
@@ -251,7 +251,7 @@ for ax, (key, (measure, title)) in zip(axes[0], titles.items(), strict=True):
 said = "; ".join(f"{n} {refound['trackers'][n]['after']['said']}" for n in names)
 plots.show(
     figure,
-    alt=f"What re-detection adds to the AUC and to the IoU after the target was first away, with intervals over clips, tracker by tracker. The latter: {said}.",
+    alt=f"What re-detection adds to the AUC and to the IoU after the target was first away, with intervals over sequences, tracker by tracker. The latter: {said}.",
 )
 show_table(
     {
@@ -259,12 +259,12 @@ show_table(
         | {f"frames/s {how}": refound["speed"][n][how] for how in ("without", "with")}
         for n, r in refound["trackers"].items()
     },
-    f"Fraction of clips whose target is followed at the end, and speed on {refound['speed_on']}",
+    f"Fraction of sequences whose target is followed at the end, and speed on {refound['speed_on']}",
 )
 print(measured_words(refound))
 
 # %% [markdown]
-# {{figure refound}} Differences and their 95 % intervals over the same clips, whose targets are hidden or leave the view: left, in AUC; right, in the mean IoU over those frames after the target's first absence in which it is visible. The sequences were chosen for that: on others there is less to gain.
+# {{figure refound}} Differences and their 95 % intervals over the same sequences, whose targets are hidden or leave the view: left, in AUC; right, in the mean IoU over those frames after the target's first absence in which it is visible. The sequences were chosen for that: on others there is less to gain.
 #
 # <details><summary>What came of it</summary>
 #
@@ -412,7 +412,7 @@ plots.show(*drawn_boxes(their_boxes, "their function"))
 #
 # <details><summary>Hint 1</summary>
 #
-# The table has fewer rows than the clip has frames. To which frame does row k belong?
+# The table has fewer rows than the sequence has frames. To which frame does row k belong?
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -490,7 +490,7 @@ def interval(ours, theirs, picks, level):
 
 
 # %% [markdown]
-# With the course's classical trackers on a few generated clips: **predict** whether the interval of a difference is narrower than that of a single score.
+# With the course's classical trackers on a few generated sequences: **predict** whether the interval of a difference is narrower than that of a single score.
 
 # %%
 count = by_profile(smoke=3, laptop=8, gpu=24)
@@ -520,22 +520,24 @@ axes[0, 0].set_yticks(range(len(ends)), list(ends))
 axes[0, 0].axvline(0, color="0.5")
 axes[0, 0].set(xlabel="mean IoU", ylim=(-0.5, len(ends) - 0.5))
 told = "; ".join(f"{name} {low:+.3f} to {high:+.3f}" for name, (low, high) in ends.items())
-plots.show(figure, alt=f"Intervals by bootstrap over {count} generated clips, 95 %: {told}.")
+plots.show(
+    figure, alt=f"Intervals by bootstrap over {count} generated sequences, 95 %: {told}."
+)
 print(told)
 
 # %% [markdown]
-# {{figure bootstrap}} The interval of KCF's own mean IoU, and those of its differences. Where zero lies inside, this set of clips does not tell the two apart.
+# {{figure bootstrap}} The interval of KCF's own mean IoU, and those of its differences. Where zero lies inside, this set of sequences does not tell the two apart.
 #
 # <details><summary>What came of it</summary>
 #
-# It depends on how much the two have in common: what makes a clip hard for both cancels in the difference, what only one of them finds hard does not. Compare the lengths of the bars; KCF and stay-put have little in common. With as few sequences as here, percentile intervals are also a little too narrow: four draws of the same sequence are no new sequence.
+# It depends on how much the two have in common: what makes a sequence hard for both cancels in the difference, what only one of them finds hard does not. Compare the lengths of the bars; KCF and stay-put have little in common. With as few sequences as here, percentile intervals are also a little too narrow: four draws of the same sequence are no new sequence.
 # </details>
 #
 # ## Your entry
 #
 # Now a tracker of your own. There are no steps to follow: any combination of what the course has built, or something that it has not. It is a `Tracker`: `init(frame, box)`, `update(frame)` returns a box in every frame, and `last` may hold what it knows, such as a `score`. Its boxes must not depend on what ran before it or runs beside it.
 #
-# It is judged on eight short generated clips that this notebook does not have: in half of them things pass in front of the target, in the others it leaves the view and comes back. The measure is the mean IoU over all clips. There are four steps: it has to score higher than a box that stays put, than MOSSE, than KCF, than SiamFC. Each has its own points, and an entry that takes a high step may be handed in for the lower ones.
+# It is judged on eight short generated sequences that this notebook does not have: in half of them things pass in front of the target, in the others it leaves the view and comes back. The measure is the mean IoU over all sequences. There are four steps: it has to score higher than a box that stays put, than MOSSE, than KCF, than SiamFC. Each has its own points, and an entry that takes a high step may be handed in for the lower ones.
 #
 # ### Exercise 17.6 · More than staying put
 # {{exercise}}
@@ -578,7 +580,7 @@ class Entry(Tracker):
 # ### Exercise 17.7 · More than MOSSE
 # {{exercise}}
 #
-# MOSSE never looks for what it has lost, and on each of these clips the target is hidden or away for a while. Choose what you change on clips of your own (`mine` above, or others with other seeds), never on those that judge you: that is why you do not have them.
+# MOSSE never looks for what it has lost, and on each of these sequences the target is hidden or away for a while. Choose what you change on sequences of your own (`mine` above, or others with other seeds), never on those that judge you: that is why you do not have them.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -586,7 +588,7 @@ class Entry(Tracker):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Other ways: KCF's channels and its pyramid of sizes, a PSR below which nothing is learned, a scale filter. Try one at a time, over all clips of `mine`.
+# Other ways: KCF's channels and its pyramid of sizes, a PSR below which nothing is learned, a scale filter. Try one at a time, over all sequences of `mine`.
 # </details>
 
 
@@ -619,7 +621,7 @@ class Finder(Tracker):
 #
 # {{part}}
 #
-# The same clips, two more rivals. KCF has what MOSSE lacks, channels and sizes. SiamFC is a network that learns nothing while it tracks, so that nothing that hides the target can spoil its exemplar. Neither looks for what it has lost. **Predict:** does re-detection add more than channels do, and more than a network does?
+# The same sequences, two more rivals. KCF has what MOSSE lacks, channels and sizes. SiamFC is a network that learns nothing while it tracks, so that nothing that hides the target can spoil its exemplar. Neither looks for what it has lost. **Predict:** does re-detection add more than channels do, and more than a network does?
 #
 # ### Exercise 17.8 · More than KCF
 # {{exercise}}
@@ -662,11 +664,11 @@ class Further(Tracker):
 # ### Exercise 17.9 · More than SiamFC
 # {{exercise}}
 #
-# Without a GPU this check takes a minute or two if your entry runs a network. SiamFC's score on the clips was measured once, in single precision; yours has to be .01 higher, since a network's boxes are not quite the same on another machine.
+# Without a GPU this check takes a minute or two if your entry runs a network. SiamFC's score on the sequences was measured once, in single precision; yours has to be .01 higher, since a network's boxes are not quite the same on another machine.
 #
 # <details><summary>Hint 1</summary>
 #
-# Look at the clips of `mine` on which SiamFC is lost: in `TrackerRace`, is the target out of the window when it comes back?
+# Look at the sequences of `mine` on which SiamFC is lost: in `TrackerRace`, is the target out of the window when it comes back?
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -709,7 +711,7 @@ values = {"itself": steps["rivals"], "with re-detection": again}
 for k, (how, of) in enumerate(values.items()):
     at = [names.index(name) + 0.4 * k - 0.2 for name in of]
     axes[0, 0].barh(at, list(of.values()), height=0.4, color=plots.CYCLE[k], label=how)
-axes[0, 0].set(xlabel="mean IoU on the hidden clips", xlim=(0, 1))
+axes[0, 0].set(xlabel="mean IoU on the hidden sequences", xlim=(0, 1))
 axes[0, 0].set_yticks(range(len(names)), names)
 axes[0, 0].invert_yaxis()
 axes[0, 0].legend(fontsize=9)
@@ -717,15 +719,15 @@ told = ", ".join(
     f"{name} {value:.3f}" + (f", with re-detection {again[name]:.3f}" if name in again else "")
     for name, value in steps["rivals"].items()
 )
-plots.show(figure, alt=f"Mean IoU of the rivals on the hidden clips: {told}.")
+plots.show(figure, alt=f"Mean IoU of the rivals on the hidden sequences: {told}.")
 print(f"{told}\n{measured_words(steps)}")
 
 # %% [markdown]
-# {{figure steps}} The rivals on the eight hidden clips, and the same trackers with the course's re-detection.
+# {{figure steps}} The rivals on the eight hidden sequences, and the same trackers with the course's re-detection.
 #
 # <details><summary>What came of it</summary>
 #
-# On these clips re-detection adds something to each of the three, and to MOSSE less than the step from MOSSE to KCF, or to SiamFC: {{see steps}}. That is the result of eight sequences, chosen because the target goes away, and it has no interval; to get one, use the page below on sequences of your own.
+# On these sequences re-detection adds something to each of the three, and to MOSSE less than the step from MOSSE to KCF, or to SiamFC: {{see steps}}. That is the result of eight sequences, chosen because the target goes away, and it has no interval; to get one, use the page below on sequences of your own.
 # </details>
 #
 # ### Your page
@@ -747,19 +749,19 @@ print(f"{page.name} has {page.stat().st_size // 1000} kB, in {page.parent.name}/
 plots.show(*scores_figure(found))
 
 # %% [markdown]
-# {{figure entry}} A dot is a clip of `mine`, a bar the mean. The page has the intervals of the differences beside it.
+# {{figure entry}} A dot is a sequence of `mine`, a bar the mean. The page has the intervals of the differences beside it.
 
 # %%
 plots.show(*failure_figure(found))
 
 # %% [markdown]
-# {{figure worst}} The clip on which your entry has the lowest mean IoU, with the true box (solid) and yours (dashed). A page that shows only the best clip says nothing; this one is chosen by the score, not by you. The page has the two that follow it as well.
+# {{figure worst}} The sequence on which your entry has the lowest mean IoU, with the true box (solid) and yours (dashed). A page that shows only the best sequence says nothing; this one is chosen by the score, not by you. The page has the two that follow it as well.
 #
-# And who wins where? The race on the clip of the largest disagreement:
+# And who wins where? The race on the sequence of the largest disagreement:
 
 # %%
 every = np.array([of for name, of in found.scores.items() if name != "stay-put"])
-apart = int(np.ptp(every, axis=0).argmax())  # every: (trackers, clips)
+apart = int(np.ptp(every, axis=0).argmax())  # every: (trackers, sequences)
 TrackerRace(
     mine[apart], {"mine": entry(), **{n: make_tracker(n) for n in rivals if n != "stay-put"}}
 )
@@ -863,7 +865,7 @@ plots.show(*shown)
 #
 # ## An open task
 #
-# In 17.3 a target that is not believed goes on learning. Make `look_again` a class that follows several targets, in which who is not believed is unsure, forgets what it learned in that frame, and looks elsewhere. The rule: choose on `generated-alike-v1`'s first ten clips, show on the next thirty, once, with an interval.
+# In 17.3 a target that is not believed goes on learning. Make `look_again` a class that follows several targets, in which who is not believed is unsure, forgets what it learned in that frame, and looks elsewhere. The rule: choose on `generated-alike-v1`'s first ten sequences, show on the next thirty, once, with an interval.
 #
 # **Stretch goal.** Label a video of your own, thirty seconds of something that leaves the view and comes back; run the leaderboard's trackers and your entry on it, and write your page. Then give the video to somebody else's entry.
 #
@@ -896,8 +898,8 @@ show_table(rows, "The course, lesson by lesson", first="lesson")
 #
 # * **Begin small.** Start from SiamFC on AlexNet, they say, and be patient. You did: a filter in closed form came first, and it is still in every table as a floor.
 # * **Reproduce honestly.** Not every published number can be reached, and not every one should be tried. Say what you changed, what you trained on, and what failed.
-# * **Do not trust one number, not even your own.** "Believe in your experiments": several seeds, an interval, a second protocol, a look at the worst clip.
-# * **Do not pile up tricks.** One change at a time, on clips that are not those of the test. There is no best tracker for everything; know what yours is for.
+# * **Do not trust one number, not even your own.** "Believe in your experiments": several seeds, an interval, a second protocol, a look at the worst sequence.
+# * **Do not pile up tricks.** One change at a time, on sequences that are not those of the test. There is no best tracker for everything; know what yours is for.
 # * **Work with others**, and keep your sudden inspiration for the day on which the baseline runs.
 #
 # ## Where you stand
@@ -926,10 +928,10 @@ progress()
 # Not for that reason. Both contain how much sequences differ in difficulty, which cancels in the difference. Look at the interval of the difference itself.
 # </details>
 #
-# 4. You try twenty versions of your entry against the hidden clips and keep the best. What is its score worth?
+# 4. You try twenty versions of your entry against the hidden sequences and keep the best. What is its score worth?
 # <details><summary>Answer</summary>
 #
-# It is the highest of twenty draws, on clips that have become the ones you chose on. For a number that means something you need clips that have never been looked at.
+# It is the highest of twenty draws, on sequences that have become the ones you chose on. For a number that means something you need sequences that have never been looked at.
 # </details>
 #
 # 5. From lesson 15: a network that you hand out as a file runs inside another program. Which part of today's page must be measured again there?
@@ -944,7 +946,7 @@ progress()
 # * **One threshold for every tracker.** A PSR of 8 and a probability of 0.8 have nothing in common.
 # * **Frames by the order of rows.** Wherever a target is away, everything after it is wrong.
 # * **Intervals over frames.** Neighbouring frames are nearly the same frame; draw sequences.
-# * **The best clip as the figure.** Show the worst one, chosen by the score.
+# * **The best sequence as the figure.** Show the worst one, chosen by the score.
 #
 # ## Read next
 #

@@ -1,4 +1,4 @@
-"""What every test shares: small profile, quiet backends, and the way to the real clips."""
+"""What every test shares: small profile, quiet backends, and the way to the real sequences."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ def project() -> Path:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The data root with the real clips; skips where COURSE_DATA does not point to one."""
+    """The data root with the real sequences; skips where COURSE_DATA does not point to one."""
     folder = os.environ.get("COURSE_DATA")
     if not folder or not (Path(folder) / "otb").is_dir():
-        pytest.skip("needs real clips: set COURSE_DATA to a data root that holds otb/ and vot2014/")
+        pytest.skip(
+            "needs real sequences: set COURSE_DATA to a data root that holds otb/ and vot2014/"
+        )
     return Path(folder)

@@ -26,7 +26,7 @@ from course_lib.geometry.windows import context_side
 
 # k: evenly spaced on a logarithmic scale
 ASPECTS = (0.5, 0.71, 1.0, 1.41, 2.0)
-LOOKS = 4  # frames of each clip, evenly spaced
+LOOKS = 4  # frames of each sequence, evenly spaced
 
 
 class ShapedTracker(SizedTracker, Protocol):
@@ -63,7 +63,7 @@ def marked_aspects(
 
     Args:
         tracker: put on the true place in each frame.
-        frames: of the clip, (H, W, 3) each.
+        frames: of the sequence, (H, W, 3) each.
         boxes: (T, 4), the true ones; frames where the target is absent are left out.
         search_too: whether the tracker goes on believing in the marked shape, as it does in
             tracking; else it is told the true one.
@@ -87,7 +87,7 @@ def seen_aspects(tracker: ShapedTracker, frames: Any, boxes: np.ndarray) -> np.n
 
     Args:
         tracker: put on the true place in each frame, and told the true size.
-        frames: of the clip, (H, W, 3) each.
+        frames: of the sequence, (H, W, 3) each.
         boxes: (T, 4), the true ones; frames where the target is absent are left out.
 
     Raises:

@@ -1,7 +1,7 @@
 """Is a correlation map as it should be, with one peak, on the target? Maps are compared with the
 ground truth, independently of any tracker.
 
-The exemplar is cropped from a clip's first frame, search images from later frames around the true
+The exemplar is cropped from a sequence's first frame, search images from later frames around the true
 location, shifted at random so that always answering "the centre" gains nothing.
 """
 
@@ -67,7 +67,7 @@ class MapStudy:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Pairs cropped from clips, with the positions of targets and look-alikes.
+    """Pairs cropped from sequences, with the positions of targets and look-alikes.
 
     Attributes:
         exemplars: (N, 3, 127, 127), values 0…255.
@@ -94,7 +94,7 @@ def moments_of(
     """Pairs from every `every`-th frame in which the target is present.
 
     Args:
-        sequences: clips; "alike" in their tags holds the boxes of look-alikes.
+        sequences: sequences; "alike" in their tags holds the boxes of look-alikes.
         every: frames from one pair to the next.
         shift: largest shift of a search image in each direction, search pixels.
         seed: of the shifts.
@@ -126,7 +126,7 @@ def moments_of(
             alike.append(window.to_crop(others[:, :2] + others[:, 2:] / 2))
     if not targets:
         raise DataError(
-            f"no frame of {len(sequences)} clips can be used; give longer clips, or a smaller "
+            f"no frame of {len(sequences)} sequences can be used; give longer sequences, or a smaller "
             "`every`"
         )
     widest = max(len(a) for a in alike)

@@ -24,7 +24,7 @@ from course_lib.geometry.windows import context_side
 
 # the sizes believed in, as multiples of the true one: evenly spaced on a logarithmic scale
 FACTORS = (0.6, 0.71, 0.84, 1.0, 1.19, 1.41, 1.68)
-FRAMES = 8  # of each clip, evenly spaced
+FRAMES = 8  # of each sequence, evenly spaced
 # place errors beyond this, in true sides, belong to another thing: its size says nothing
 NEAR = 0.5
 LARGEST = 20.0  # where a simulated size ends, as a multiple of the true one
@@ -80,7 +80,7 @@ def found_sizes(
     Args:
         tracker: looks, and finds a box; unless `smoothed`, it has a method `found` for the box (4,)
             that its network found in the last update.
-        frames: of the clip, (H, W, 3) each.
+        frames: of the sequence, (H, W, 3) each.
         boxes: (T, 4), the true ones; frames where the target is absent are left out.
         factors: (K,) q, the believed sizes as multiples of the true one.
         count: how many frames to look at.
@@ -128,7 +128,7 @@ def fit_response(logs: ArrayLike, factors: ArrayLike = FACTORS) -> SizeResponse:
     if seen.sum() < 2:
         raise DataError(
             f"the target was found at {seen.sum()} of {logs.shape[1]} sizes; a line needs two. Is "
-            "this a tracker of boxes, and the clip one that it can follow?"
+            "this a tracker of boxes, and the sequence one that it can follow?"
         )
     medians = np.nanmedian(logs[:, seen], axis=0)  # (K',)
     gain, bias = np.polyfit(np.log(np.asarray(factors))[seen], medians, 1)
@@ -136,7 +136,7 @@ def fit_response(logs: ArrayLike, factors: ArrayLike = FACTORS) -> SizeResponse:
 
 
 def median_response(responses: Iterable[SizeResponse]) -> SizeResponse:
-    """The median gain and the median bias over clips, one response each."""
+    """The median gain and the median bias over sequences, one response each."""
     gain, bias = np.median([tuple(r) for r in responses], axis=0)
     return SizeResponse(float(gain), float(bias))
 

@@ -19,7 +19,7 @@ COMMANDS = {
     "start": "copy a lesson into my_work/, where updates never touch it",
     "lab": "open the course's home, or your copy of a lesson, in JupyterLab",
     "home": "your points so far, and the course's home page",
-    "demo": "track a generated clip with MOSSE: an annotated video and its scores",
+    "demo": "track a generated sequence with MOSSE: an annotated video and its scores",
     "track": "track a target in your own video",
     "live": "track what a camera shows, in a window or into a video",
     "trax": "let VOT's toolkit drive a tracker, by the TraX protocol",

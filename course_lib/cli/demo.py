@@ -1,4 +1,4 @@
-"""`python -m course_lib demo`: track a generated clip, write an annotated video and its scores."""
+"""`python -m course_lib demo`: track a generated sequence, write an annotated video and its scores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from course_lib.trackers.base import Tracker
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     option = parser.add_argument
-    option("--sequence", default="gen-03-occlusion", help="name of a clip of generated-v1")
+    option("--sequence", default="gen-03-occlusion", help="name of a sequence of generated-v1")
     option("--tracker", default="mosse", help=f"one of {', '.join(ALL_NAMES)}")
     option("--out", type=Path, default=RUNS / "demo", help="folder for the video and the scores")
     option("--quiet", action="store_true", help="no progress bar")
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     specs = {spec.name: spec for spec in SPECS}
     if arguments.sequence not in specs:
         raise SettingsError(
-            f"there is no clip {arguments.sequence!r}; there are {', '.join(specs)}"
+            f"there is no sequence {arguments.sequence!r}; there are {', '.join(specs)}"
         )
     video = arguments.out / f"{arguments.sequence}.mp4"
     record = video.with_suffix(".json")
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _track(sequence: Sequence, tracker: Tracker, part: Path, video: Path, quiet: bool) -> Result:
-    """Track the clip and write its video to `part`, which will be called `video`."""
+    """Track the sequence and write its video to `part`, which will be called `video`."""
 
     def describe(step: Step) -> tuple[np.ndarray, str]:
         truth = sequence.boxes[step.moment.number]  # (4,)
@@ -80,7 +80,7 @@ def _track(sequence: Sequence, tracker: Tracker, part: Path, video: Path, quiet:
     with VideoWriter(part, sequence.fps or 25, video) as writer:
         result = write_steps(writer, bar, describe, [])
     if len(result) < len(sequence):
-        raise KeyboardInterrupt  # scores of a part would not be the clip's
+        raise KeyboardInterrupt  # scores of a part would not be the sequence's
     return result
 
 

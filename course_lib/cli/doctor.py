@@ -271,10 +271,10 @@ def widgets() -> list[Finding]:
 
 
 def data() -> list[Finding]:
-    """Which benchmarks and datasets are below the data root. None is needed: generated clips are
+    """Which benchmarks and datasets are below the data root. None is needed: generated sequences are
     always available."""
     root = data_root()
-    findings = [Finding("ok", "generated-v1: 24 clips made by code, nothing to download")]
+    findings = [Finding("ok", "generated-v1: 24 sequences made by code, nothing to download")]
     if os.environ.get("COURSE_DATA") and not root.is_dir():
         fault = "is a file" if root.exists() else "does not exist"
         remedy = "set it to the folder that holds otb/, vot2014/ and so on, or unset it"

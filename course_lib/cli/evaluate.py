@@ -87,7 +87,7 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
         "--benchmark",
         default="generated-v1",
         help=f"one of {', '.join(benchmark_names())} (or vot with another year), several joined "
-        "with '+', as in otb+vot2014, or folder:PATH, your own clips: a folder for each with images "
+        "with '+', as in otb+vot2014, or folder:PATH, your own sequences: a folder for each with images "
         "or one video, and groundtruth.txt (x,y,w,h per line, counted from 0) or "
         "groundtruth_rect.txt (counted from 1); default: generated-v1. "
         f"data_scripts/README.md says where each is expected{more}",
@@ -134,7 +134,7 @@ def benchmark_name(arguments: argparse.Namespace) -> str:
         name, found = re.subn(r"(^|\+)folder:", rf"\1folder{arguments.first_pixel}:", name, count=1)
         if not found:
             raise SettingsError(
-                f"--first-pixel is for a folder of your own clips, folder:PATH; {name} itself "
+                f"--first-pixel is for a folder of your own sequences, folder:PATH; {name} itself "
                 "defines where it counts from"
             )
     return name

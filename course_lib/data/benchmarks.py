@@ -18,7 +18,7 @@ from course_lib.places import data_root
 
 BOUNDING = "-bounding"  # suffix of a VOT benchmark whose trackers get the boxes of VOT's toolkit
 
-# A folder of your own clips, "folder:PATH"; 0 or 1 is what its files call the top-left pixel.
+# A folder of your own sequences, "folder:PATH"; 0 or 1 is what its files call the top-left pixel.
 OWN = re.compile(r"folder([01]?):(.*)", re.DOTALL)
 
 # Benchmarks made by code, and the function that makes each; imported when asked for.
@@ -59,7 +59,7 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     toolkit, so its results have their own folder. "got10k-val", "got10k-test", "got10k-train",
     "lasot", "trackingnet-test" and "uav123" are in `<root>/got10k/val` and so on; "nfs30" and
     "nfs240" are `<root>/nfs` at 30 and 240 frames per second. "folder:PATH" is
-    a folder of your own clips, see `readers.own`; "folder0:PATH" and "folder1:PATH" say what its
+    a folder of your own sequences, see `readers.own`; "folder0:PATH" and "folder1:PATH" say what its
     box files call the top-left pixel.
 
     Args:
@@ -138,7 +138,7 @@ def _unknown(name: str) -> SettingsError:
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     guess = f"Did you mean {' or '.join(near)}?" if near else f"Known names: {', '.join(names)}."
     if name.strip() and (Path(name).expanduser().is_dir() or "/" in name or "\\" in name):
-        guess = f"For a folder of your own clips, write folder:{name}."
+        guess = f"For a folder of your own sequences, write folder:{name}."
     return SettingsError(
         f"there is no benchmark {name!r}. {guess} Join several with '+', for example otb+vot2014."
     )

@@ -30,7 +30,7 @@ def suspects(boxes: np.ndarray, count: int = SUSPECTS) -> dict[int, str]:
 
 
 def frames_to_show(boxes: np.ndarray, count: int = 12) -> dict[int, str]:
-    """At most `count` (6 or more) frames of a clip with boxes (T, 4), in order, and what to say of
+    """At most `count` (6 or more) frames of a sequence with boxes (T, 4), in order, and what to say of
     each: the suspects, and others evenly spaced from the first to the last."""
     shown = suspects(boxes)
     for t in np.linspace(0, len(boxes) - 1, max(count - len(shown), 2)).round().astype(int):

@@ -20,7 +20,7 @@ def refuse_measured(name: str) -> None:
 
     In Python, `VideoPairs` takes any sequences.
     """
-    names = re.sub(r"(^|\+)folder[01]?:.*", "", name, flags=re.DOTALL)  # one's own clips
+    names = re.sub(r"(^|\+)folder[01]?:.*", "", name, flags=re.DOTALL)  # one's own sequences
     measured = [part for part in names.split("+") if MEASURED_ON.fullmatch(part)]
     if measured:
         raise SettingsError(

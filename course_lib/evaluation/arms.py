@@ -1,8 +1,8 @@
 """How sure is the difference of two arms of a study, each trained with a few seeds and tracked on
-the same clips?
+the same sequences?
 
-Other clips would have given another difference, and so would other seeds. What clips do shows in
-the difference itself, clip by clip. Two seeds say next to nothing of how far seeds lie apart; the
+Other sequences would have given another difference, and so would other seeds. What sequences do shows in
+the difference itself, sequence by sequence. Two seeds say next to nothing of how far seeds lie apart; the
 seeds of all arms together do, if they are about as far apart in each.
 """
 
@@ -16,22 +16,22 @@ import numpy as np
 
 from course_lib.evaluation.intervals import Interval
 
-Run = Mapping[str, Any]  # "arm", "seed", and "clips": group → clip → score
+Run = Mapping[str, Any]  # "arm", "seed", and "clips": group → sequence → score
 
 
 def common_clips(runs: Iterable[Run], group: str) -> list[str]:
-    """The names of a group's clips that every run of the study has, in order."""
+    """The names of a group's sequences that every run of the study has, in order."""
     found = [set(run["clips"][group]) for run in runs]
     return sorted(set.intersection(*found)) if found else []
 
 
 def by_sequence(runs: Iterable[Run], arm: str, group: str) -> np.ndarray:
-    """Scores (seeds, clips) of an arm on the `common_clips`; (0, 0) without a run.
+    """Scores (seeds, sequences) of an arm on the `common_clips`; (0, 0) without a run.
 
     Args:
         runs: of the study.
         arm: its name.
-        group: of clips.
+        group: of sequences.
     """
     runs = list(runs)
     names = common_clips(runs, group)
@@ -79,20 +79,20 @@ def score_difference(
 
 
 def arm_difference(runs: Iterable[Run], arm: str, other: str, group: str) -> Interval | None:
-    """The score of one arm minus another's, with its interval for other clips and other seeds:
-    without end while there is one clip, or no arm with two seeds. None while one of them has no
+    """The score of one arm minus another's, with its interval for other sequences and other seeds:
+    without end while there is one sequence, or no arm with two seeds. None while one of them has no
     run.
 
     Args:
         runs: of the study.
         arm, other: names.
-        group: of clips.
+        group: of sequences.
     """
     runs = list(runs)
     mine, theirs = by_sequence(runs, arm, group), by_sequence(runs, other, group)
     if not (mine.size and theirs.size):
         return None
-    apart = mine.mean(0) - theirs.mean(0)  # (clips,)
+    apart = mine.mean(0) - theirs.mean(0)  # (sequences,)
     count, names = len(apart), common_clips(runs, group)
     variance, freedom = spread_of_seeds(
         runs, lambda run: float(np.mean([run["clips"][group][name] for name in names]))

@@ -185,5 +185,5 @@ def failure_figure(scores: EntryScores, rank: int = 0) -> tuple[Figure, str]:
         f"The {ORDER[rank]} failure: {sequence.name}, mean IoU "
         f"{scores.scores[scores.name][place]:.3f}. "
         f"Frames {', '.join(map(str, shown))} with the true box (solid) and the entry's (dashed), "
-        f"and the IoU along the clip; it {said}."
+        f"and the IoU along the sequence; it {said}."
     )

@@ -1,4 +1,4 @@
-"""How sure is a mean? Intervals by Student's t, for a few runs or many clips.
+"""How sure is a mean? Intervals by Student's t, for a few runs or many sequences.
 
 The half width of the interval is t · s / √n: s is the standard deviation of the sample, t the
 quantile of n − 1 degrees of freedom (12.7 for two values, 4.3 for three, 2.1 for twenty; a normal
@@ -63,7 +63,7 @@ class Interval:
     def of_sources(
         cls, mean: float, sources: Items[tuple[float, int]], n: int, level: float = 0.95
     ) -> Interval:
-        """The interval of a mean whose error has several independent sources, such as the clips and
+        """The interval of a mean whose error has several independent sources, such as the sequences and
         the seeds (Satterthwaite, Biometrics Bulletin 1946).
 
         Args:
@@ -92,7 +92,7 @@ class Interval:
 
 
 def auc_difference(report: Report, tracker: str, other: str) -> Interval:
-    """By how much the AUC of `tracker` exceeds that of `other`, clip by clip on the same clips.
+    """By how much the AUC of `tracker` exceeds that of `other`, sequence by sequence on the same sequences.
 
     Args:
         report: with the scores of both.

@@ -4,7 +4,7 @@ Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; details as in the authors' 
 `calcSeqErrRobust.m` and `calcRectInt.m`, but for one: a frame without a true box is left out here.
 The toolkit counts it, and a frame whose true box has a coordinate of 0 or less (counted from 1) as
 well, as missed by success and hit by precision. On the published boxes of OTB-100, where a few
-clips have such frames, that moves a mean by at most .001. OTB's other protocols are in
+sequences have such frames, that moves a mean by at most .001. OTB's other protocols are in
 `tre_sre.py`.
 """
 

@@ -39,7 +39,7 @@ SCORES: dict[str, dict[str, tuple[str | int, ...]]] = {
         "ciresnet22": ("siamdw", "results", "trained on VID", "CIResNet-22, SiamFC", 2),
     },
     "VOT-2018 EAO": {
-        # VOT2018 has the clips of VOT2017; what was entered as "SiamRPN" in 2018 is DaSiamRPN
+        # VOT2018 has the sequences of VOT2017; what was entered as "SiamRPN" in 2018 is DaSiamRPN
         "siamrpn": ("siamdw", "results", "trained on VID", "AlexNet, SiamRPN", 4),
         "siamrpnpp": ("siamrpn", "vot2018", "SiamRPN++", "eao"),
         "atom": ("atom", "trackers", "ATOM", "vot2018"),

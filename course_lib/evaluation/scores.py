@@ -143,7 +143,7 @@ class Report:
         """The report on results in memory.
 
         Args:
-            benchmark: the sequences tracked; a list of them is called "N clips".
+            benchmark: the sequences tracked; a list of them is called "N sequences".
             results: by tracker and sequence name, a result or, for TRE and SRE, a list of (start
                 frame, result).
             protocol: how they were tracked.
@@ -154,7 +154,7 @@ class Report:
         """
         if not isinstance(benchmark, Benchmark):
             sequences = tuple(benchmark)
-            benchmark = Benchmark(f"{len(sequences)} clips", sequences)
+            benchmark = Benchmark(f"{len(sequences)} sequences", sequences)
         rule = rule_of(benchmark.name)
         scores = {
             tracker: TrackerScores.of(((s, _passes(by_name[s.name])) for s in benchmark), rule)

@@ -2,7 +2,7 @@
 the search?
 
 The optimiser is Optuna's TPE (Bergstra et al., NeurIPS 2011); ours only adds that it never
-sees a benchmark, just generated clips.
+sees a benchmark, just generated sequences.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from course_lib.trackers.base import Tracker
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of settings and its success AUC, the mean over the clips."""
+    """One set of settings and its success AUC, the mean over the sequences."""
 
     settings: dict[str, float]
     auc: float
 
 
 def mean_auc(tracker: Callable[[], Tracker], sequences: Items[Sequence]) -> float:
-    """Success AUC of a fresh tracker on each clip, mean over the clips; NaN if there are none."""
+    """Success AUC of a fresh tracker on each sequence, mean over the sequences; NaN if there are none."""
     values = [auc(score_sequence(track(tracker(), c).boxes, c.boxes).success) for c in sequences]
     return float(np.mean(values)) if values else float("nan")
 
@@ -46,7 +46,7 @@ def search_settings(
 
     Args:
         make: makes a tracker from settings by name, `make(penalty=0.2, window=0.4)`.
-        sequences: generated clips, whose targets are known in every frame.
+        sequences: generated sequences, whose targets are known in every frame.
         space: lowest and highest value of each setting.
         trials: how many to make.
         seed: of the sampler, so that a search can be repeated.
@@ -54,7 +54,7 @@ def search_settings(
 
     Raises:
         SettingsError: for an empty space or range.
-        DataError: for clips that are not generated ones.
+        DataError: for sequences that are not generated ones.
     """
     import optuna
 
@@ -65,7 +65,7 @@ def search_settings(
     real = [c.name for c in sequences if not c.name.startswith("gen-")]
     if real or not sequences:
         raise DataError(
-            "settings are searched on generated clips only, not on "
+            "settings are searched on generated sequences only, not on "
             f"{', '.join(real) or 'nothing'}: what a search has seen "
             "cannot test it afterwards. Take them from load_benchmark('generated-v1') or "
             "make_sequence."

@@ -117,7 +117,7 @@ class MOSSE:
 )
 def examine_tracker(answer, rng) -> None:
     """Boxes, centre and filter are those of the steps in the text: after `init`, after one frame,
-    and along clips, most of them storms."""
+    and along sequences, most of them storms."""
     _require_settings(answer())
     low, high, wide = (13.4, 9.7), (9.9, 14.3), (46.4, 17.7)  # rounded up their patches were others
     for size in (low, high):
@@ -180,7 +180,7 @@ def _compare(
     turned: bool = False,
     **settings,
 ) -> None:
-    """Compare what a tracker returns and keeps on a clip with what the reference does.
+    """Compare what a tracker returns and keeps on a sequence with what the reference does.
 
     Args:
         answer: the class on trial.
@@ -245,7 +245,7 @@ def _first_difference(
     """
     boxes, centre, A, _ = given
     with_what = "".join(f", with {name} {value:g}" for name, value in settings.items())
-    start = f"on a clip in which {sequence.what}{with_what}"
+    start = f"on a sequence in which {sequence.what}{with_what}"
     if A.shape != right[2].shape:
         w, h = sequence.boxes[0, 2:]
         return (

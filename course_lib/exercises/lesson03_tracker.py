@@ -69,7 +69,7 @@ def examine_tracker(answer, rng) -> None:
 
 
 def _compare(answer, sequence: ShortSequence) -> list[Step]:
-    """The answer's steps on a clip; Wrong if they are not the reference's."""
+    """The answer's steps on a sequence; Wrong if they are not the reference's."""
     mine = list(steps(answer(), sequence))
     compare_steps(answer, sequence, mine)
     return mine
@@ -184,7 +184,7 @@ def compare_steps(answer, sequence: ShortSequence, mine: list[Step]) -> None:
     t, name, (box, _) = found
     if name == "box":
         raise Wrong(
-            f"on a clip in which {sequence.what}, your box in frame {t} is {_text(mine[t][0])}, "
+            f"on a sequence in which {sequence.what}, your box in frame {t} is {_text(mine[t][0])}, "
             f"expected {_text(box)}"
         )
     sign = {"x": "x", "alpha": "α"}[name]
@@ -203,7 +203,7 @@ def _takes(mine: list[Step], code: Callable, right: type, sequence: ShortSequenc
     """Whether a mistake takes the same steps."""
     try:
         return departs(mine, steps(code(right), sequence), forms=False) is None
-    except Exception:  # it cannot run on this clip
+    except Exception:  # it cannot run on this sequence
         return False
 
 

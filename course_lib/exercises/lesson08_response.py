@@ -131,7 +131,7 @@ def _at_true_size(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tup
     },
 )
 def examine_response(answer, rng) -> None:
-    """The line through the medians, in clips with misses and wild frames."""
+    """The line through the medians, in sequences with misses and wild frames."""
     cases = []
     for frames, count in ((5, 7), (8, 5), (3, 6)):
         factors = np.exp(np.sort(rng.uniform(-0.7, 0.7, count)))

@@ -1,4 +1,4 @@
-"""Checks of lesson 08: SiamRPN's tracker on small clips, with a stand-in for the network."""
+"""Checks of lesson 08: SiamRPN's tracker on small sequences, with a stand-in for the network."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ from course_lib.trackers import siamrpn
     },
 )
 def examine_tracker(answer, rng) -> None:
-    """The whole tracker beside the reference, on clips in which each step shows, one of them long;
+    """The whole tracker beside the reference, on sequences in which each step shows, one of them long;
     then two at once, one anew, and one whose caller writes into its arrays."""
     for name, growth, largest, length, first in (
         ("hidden", 0.1, 0.9, 10, (3, 2, 30, 36.5)),
@@ -235,10 +235,10 @@ def examine_tracker(answer, rng) -> None:
 def _short(
     name: str, rng: np.random.Generator, length: int, first: tuple[float, ...] | None
 ) -> ShortSequence:
-    """A clip in colours whose means differ, from frame to frame as well at the border.
+    """A sequence in colours whose means differ, from frame to frame as well at the border.
 
     Args:
-        name: of the clip.
+        name: of the sequence.
         rng: of its textures.
         length: frames.
         first: the box, if it is not the target's.

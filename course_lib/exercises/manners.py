@@ -69,7 +69,7 @@ def _near(a: Any, b: Any) -> bool:
 # how a tracker is handled, and what is said if that changes its boxes
 KEPT = "`update` changes a box that it has returned before: return a new array each time"
 AGAIN = (
-    "`init` does not begin anew: something is left of the clip on which the tracker ran before, "
+    "`init` does not begin anew: something is left of the sequence on which the tracker ran before, "
     "and changes its boxes"
 )
 BESIDE = (
@@ -81,13 +81,13 @@ BESIDE = (
 def require_independent(
     make: Callable[[], Any], sequence: ShortSequence, other: ShortSequence
 ) -> None:
-    """Raise Wrong if the boxes of a tracker depend on another clip on which it ran before, or on
+    """Raise Wrong if the boxes of a tracker depend on another sequence on which it ran before, or on
     another tracker beside it; or if it changes boxes that it has returned.
 
     Args:
         make: () → a tracker.
         sequence: to run on.
-        other: clip, of the same number of frames or more.
+        other: sequence, of the same number of frames or more.
     """
     with _dice_left_alone("your tracker"):
         right = _boxes(make, sequence, other)
@@ -115,7 +115,7 @@ def _agrees(right: np.ndarray, make, sequence, other, handled: tuple[str, ...]) 
 
 
 def _boxes(make, sequence, other, handled: tuple[str, ...] = ()) -> np.ndarray:
-    """The boxes (T − 1, 4) of a tracker on a clip.
+    """The boxes (T − 1, 4) of a tracker on a sequence.
 
     Args:
         make, sequence, other: as above.

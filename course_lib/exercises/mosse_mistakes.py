@@ -162,7 +162,7 @@ MISTAKES = {
     "the weights are swapped: the new patch has η, the past 1 − η": having(
         _learn=at_rate(lambda tracker: 1 - tracker.rate)
     ),
-    "on this clip your filter stays as `init` made it: keep what the update returns in self.A, "
+    "on this sequence your filter stays as `init` made it: keep what the update returns in self.A, "
     "self.B": having(_learn=lambda self, frame: None),
     "your learning rate is another one than `self.rate`": [
         *(having(_learn=at_rate(lambda t, rate=rate: rate)) for rate in (0.02, 0.075, 0.25, 0.5)),

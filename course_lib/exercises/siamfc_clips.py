@@ -1,4 +1,4 @@
-"""What lesson 06's tracker is checked on: clips, and a network that takes no time."""
+"""What lesson 06's tracker is checked on: sequences, and a network that takes no time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from course_lib.exercises.tracks import HEIGHT, WIDTH, ShortSequence, make_short
 from course_lib.exercises.words import Wrong
 from course_lib.models.runtime import SiamFCRuntime
 
-LENGTH = 12  # frames of a clip
+LENGTH = 12  # frames of a sequence
 CELL = 8  # pixels per side of a cell of the stand-in's features
 CHANNELS = np.array([1.0, 0.7, 0.4])  # unequal weights: the order of the channels shows
 
@@ -58,7 +58,7 @@ def _respond(self: SiamFCRuntime, z: Tensor, crops: np.ndarray) -> np.ndarray:
 
 
 def sequences(right: type, rng: np.random.Generator) -> list[ShortSequence]:
-    """Clips on which every step of SiamFC shows; the first is one whose target grows.
+    """Sequences on which every step of SiamFC shows; the first is one whose target grows.
 
     Args:
         right: the reference.
@@ -74,7 +74,7 @@ def sequences(right: type, rng: np.random.Generator) -> list[ShortSequence]:
 def sequence_for(
     right: type, rng: np.random.Generator, settings: dict[str, float]
 ) -> ShortSequence:
-    """A clip for trackers with other settings: one whose target grows if they have other scales,
+    """A sequence for trackers with other settings: one whose target grows if they have other scales,
     else one at the frame's centre, where a window may grow.
 
     Args:
@@ -104,13 +104,13 @@ def with_settings(tracker: Any, settings: dict[str, float]) -> Any:
 def _clear(
     right: Callable[[], Any], make: Callable[[], ShortSequence], **shown: Any
 ) -> ShortSequence:
-    """A clip, in brown, on which the reference never chooses between two cells, or two scales, that
+    """A sequence, in brown, on which the reference never chooses between two cells, or two scales, that
     are as good as equal: there rounding decides, and a right answer may be half a search pixel off.
     Its centre stays in the frame: whether it may leave it is not said.
 
     Args:
         right: makes the reference.
-        make: draws a clip.
+        make: draws a sequence.
         shown: attributes that the reference has at its end.
     """
     for _ in range(40):
@@ -129,7 +129,7 @@ def _clear(
 
 
 def _growing(rng: np.random.Generator) -> ShortSequence:
-    """A clip whose wide target grows by 4 % from frame to frame, at the frame's upper border."""
+    """A sequence whose wide target grows by 4 % from frame to frame, at the frame's upper border."""
     scene, target = texture(rng, HEIGHT, WIDTH) // 2 + 40, texture(rng, 25, 47)
     frames, boxes = [], []
     for t in range(LENGTH):
@@ -143,7 +143,7 @@ def _growing(rng: np.random.Generator) -> ShortSequence:
 
 
 def _at_the_border(rng: np.random.Generator) -> ShortSequence:
-    """A clip whose target leaves the frame by half, while the light goes on far away from it: later
+    """A sequence whose target leaves the frame by half, while the light goes on far away from it: later
     frames have another mean colour than the first."""
     sequence = make_short("border", rng, LENGTH)
     for t, frame in enumerate(sequence.frames):

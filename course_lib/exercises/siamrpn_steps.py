@@ -120,13 +120,13 @@ def limited_to(pixels: float) -> Callable:
 
 
 def cut_off(low: np.ndarray, high: np.ndarray) -> list[float]:
-    """The part of a box inside a frame of the clips' size."""
+    """The part of a box inside a frame of the sequences' size."""
     low, high = np.maximum(low, 0), np.minimum(high, FRAME)
     return [*low, *(high - low)]
 
 
 def corner_inside(box: np.ndarray) -> np.ndarray:
-    """A box (4,) whose upper left corner is kept inside a frame of the clips' size."""
+    """A box (4,) whose upper left corner is kept inside a frame of the sequences' size."""
     return np.concatenate([np.clip(box[:2], 0, FRAME), box[2:]])
 
 

@@ -1,4 +1,4 @@
-"""Clips that hold nothing to be followed, so that each step of a tracker shows in its boxes."""
+"""Sequences that hold nothing to be followed, so that each step of a tracker shows in its boxes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def make_storm(
     shape: tuple[int, int],
     centre: tuple[float, float] | None = None,
 ) -> ShortSequence:
-    """A clip in which each colour of each frame shows another texture: where a response peaks
+    """A sequence in which each colour of each frame shows another texture: where a response peaks
     depends on all that a tracker has learned and does.
 
     Args:
@@ -47,7 +47,7 @@ def make_storm_at_border(
     the patch around it does not: there would be nothing in it.
 
     Args:
-        track: (clip) → the reference's boxes (T − 1, 4).
+        track: (sequence) → the reference's boxes (T − 1, 4).
         rng: of the textures.
         size: of the box, w and h.
         corner: x, y.

@@ -1,4 +1,4 @@
-"""Small clips on which a student's tracker runs beside the reference, each made so that another
+"""Small sequences on which a student's tracker runs beside the reference, each made so that another
 mistake shows: a target that is hidden, changes its looks, leaves the frame, is small, is large, has
 odd sizes, or passes a look-alike."""
 
@@ -19,7 +19,7 @@ from course_lib.exercises.words import Wrong
 
 @dataclass(frozen=True, eq=False)
 class ShortSequence:
-    """A short clip.
+    """A short sequence.
 
     Attributes:
         name: a key of CLIPS.
@@ -36,7 +36,7 @@ class ShortSequence:
 
 @dataclass(frozen=True)
 class Plot:
-    """How a clip is made.
+    """How a sequence is made.
 
     Attributes:
         what: what happens, as a clause.
@@ -74,10 +74,10 @@ HEIGHT, WIDTH, LENGTH = 150, 200, 14
 
 
 def make_short(name: str, rng: np.random.Generator, length: int = LENGTH) -> ShortSequence:
-    """A clip of CLIPS.
+    """A sequence of CLIPS.
 
     Args:
-        name: of the clip.
+        name: of the sequence.
         rng: of its textures.
         length: frames.
     """
@@ -164,7 +164,7 @@ def compare_tracks(
     tolerance: float = 0.05,
 ) -> None:
     """Raise Wrong if the student's tracker returns other boxes than the reference on one of the
-    clips: with the message of the first mistake that returns the same boxes as the student's on all
+    sequences: with the message of the first mistake that returns the same boxes as the student's on all
     of them, else with the first frame that differs.
 
     Args:
@@ -191,13 +191,13 @@ def compare_tracks(
                     _retraces(wrong(), other, boxes, tolerance)
                     for other, boxes in zip(others, rest, strict=True)
                 )
-            except Exception:  # a mistake that cannot run on this clip
+            except Exception:  # a mistake that cannot run on this sequence
                 continue
             if made:
                 raise Wrong(mistake.words)
         t = int(np.argmax(np.abs(given - right).max(axis=1) > tolerance))
         raise Wrong(
-            f"on a clip in which {sequence.what}, your box in frame {t + 1} is {_text(given[t])}, "
+            f"on a sequence in which {sequence.what}, your box in frame {t + 1} is {_text(given[t])}, "
             f"expected {_text(right[t])}"
         )
 
@@ -226,7 +226,7 @@ def require_own_state(
 
     Args:
         trial: the answer, a class of trackers that are right one at a time.
-        one, other: clips to run on, of the same length.
+        one, other: sequences to run on, of the same length.
         tolerance: by how many pixels boxes may differ.
     """
     sequences = (one, other)
@@ -239,7 +239,7 @@ def require_own_state(
             box = as_array(tracker.update(sequence.frames[t].copy()), (4,), "the box")
             if not _agree(box, boxes[t - 1], tolerance):
                 raise Wrong(
-                    "two of your trackers, each on a clip of its own, disturb each other: keep "
+                    "two of your trackers, each on a sequence of its own, disturb each other: keep "
                     "what `init` finds out on `self`, not on the class or in a global name"
                 )
     if not _agree(run(pair[0], other), alone[1], tolerance):

@@ -46,7 +46,7 @@ IMAGES = {  # what the images show
     "13": "the score map of a classifier that has learned its target",
     "14": "a search image in squares, and the heat map of its target",
     "15": "a search image without the squares that its target can do without",
-    "16": "runs from many frames of a clip, coloured by overlap, with their failures",
+    "16": "runs from many frames of a sequence, coloured by overlap, with their failures",
     "17": "a target that has been lost, and the places where it is looked for",
 }
 FIELDS = {

@@ -33,7 +33,7 @@ class SiamMarginSettings(SiamFCSettings):
     """Settings of SiamMarginTracker.
 
     `sure` and `unsure` belong to a network: the defaults are quantiles of the shipped one's highest
-    cosine on generated clips outside the benchmark (benchmarks/siammargin.py). With your own
+    cosine on generated sequences outside the benchmark (benchmarks/siammargin.py). With your own
     weights choose your own.
     """
 

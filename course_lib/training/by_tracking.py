@@ -1,4 +1,4 @@
-"""Validation by tracking: the network in its tracker, on clips that are not for measuring.
+"""Validation by tracking: the network in its tracker, on sequences that are not for measuring.
 
 Pairs show a network the target where and as large as it may be after one frame. In a tracker every
 answer is the next question: errors that repeat themselves add up, and no measure on pairs sees it.
@@ -58,17 +58,17 @@ TRACKERS = {
         "course_lib.trackers.onestream:OneStreamTracker",
     ),
 }
-FIRST_SEED = 700_000  # of the generated clips
-FRAMES = 40  # of each clip
+FIRST_SEED = 700_000  # of the generated sequences
+FRAMES = 40  # of each sequence
 VIDEOS = 20  # at most so many of the held-out ones
-LOOKS = 3  # frames of each clip at which the size response is measured
+LOOKS = 3  # frames of each sequence at which the size response is measured
 
 
 def validation_clips(count: int, pairs: PairSource) -> list[Sequence]:
-    """Generated clips, and the beginnings of the videos that pairs are validated on.
+    """Generated sequences, and the beginnings of the videos that pairs are validated on.
 
     Args:
-        count: how many generated clips; with 0 there are no videos either.
+        count: how many generated sequences; with 0 there are no videos either.
         pairs: source of the validation pairs.
     """
     if not count:
@@ -106,10 +106,10 @@ def tracker_with(network: nn.Module, placement: Placement) -> Tracker:
 def follow(
     network: nn.Module, sequences: Iterable[Sequence], placement: Placement
 ) -> dict[str, float]:
-    """How a network tracks: `tracking_iou`, the mean over the clips of their mean IoU;
+    """How a network tracks: `tracking_iou`, the mean over the sequences of their mean IoU;
     `tracking_place`, the median distance from the true centre in sides of the exemplar's square;
     `tracking_size`, the median of |log(size / true size)| where the boxes overlap, if any do. For a
-    network that proposes boxes also its size response, `size_gain` and `size_bias`. A clip whose
+    network that proposes boxes also its size response, `size_gain` and `size_bias`. A sequence whose
     target is not seen after its first frame says nothing.
 
     Args:
@@ -128,7 +128,7 @@ def follow(
 
 
 def _one(tracker: Any, sequence: Sequence) -> tuple[float, float, float]:
-    """Mean IoU, median place error and median size error in one clip; NaN where nothing counts."""
+    """Mean IoU, median place error and median size error in one sequence; NaN where nothing counts."""
     tracker.init(sequence.frames[0], sequence.boxes[0])
     boxes = np.array(
         [tracker.update(sequence.frames[t]) for t in range(1, len(sequence))]
@@ -150,7 +150,7 @@ def _one(tracker: Any, sequence: Sequence) -> tuple[float, float, float]:
 
 
 def _summary(rows: np.ndarray, responses: list[SizeResponse]) -> dict[str, float]:
-    """Mean and medians over the clips, from rows (N, 3) of `_one`."""
+    """Mean and medians over the sequences, from rows (N, 3) of `_one`."""
     over_clips = {
         "tracking_iou": np.nanmean,
         "tracking_place": np.nanmedian,

@@ -211,7 +211,7 @@ class Run:
 
     def _validate(self) -> None:
         """Loss and measures over the validation pairs, and how the network tracks; the same pairs
-        and clips every time."""
+        and sequences every time."""
         p, settings = self.progress, self.settings
         if settings.validation_pairs:
             self.shared.eval()

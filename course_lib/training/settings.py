@@ -164,7 +164,7 @@ class TrainSettings(Settings):
     workers: Annotated[int, Range(0, 1024)] = 0
     validate_every: Count = 500  # steps
     validation_pairs: Annotated[int, Range(0, 1_000_000)] = 64
-    # generated clips to track in at each validation, besides the held-out videos; 0 for none
+    # generated sequences to track in at each validation, besides the held-out videos; 0 for none
     validation_clips: Annotated[int, Range(0, 1000)] = 0
     checkpoint_every: Count = 500  # steps
 

@@ -1,4 +1,4 @@
-"""Widgets: a clip player, a box picker, benches and explorers for trackers, proposals, receptive
+"""Widgets: a sequence player, a box picker, benches and explorers for trackers, proposals, receptive
 fields, margins and attention, live training curves.
 
 Each is an anywidget: a short ES module in the page that fetches no other file.

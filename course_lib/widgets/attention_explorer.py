@@ -241,7 +241,9 @@ def _without_gaps(boxes: ArrayLike) -> np.ndarray:
     """
     filled = np.array(boxes, dtype=np.float64)
     if not np.isfinite(filled[0]).all():
-        raise DataError("the first box is NaN; expected a clip that begins with the target in view")
+        raise DataError(
+            "the first box is NaN; expected a sequence that begins with the target in view"
+        )
     for t in range(1, len(filled)):
         if not np.isfinite(filled[t]).all():
             filled[t] = filled[t - 1]

@@ -20,7 +20,7 @@ from course_lib.widgets.static import front_end
 
 
 class BoxPicker(canvas.FrameWidget):
-    """Draw the initial box of a clip.
+    """Draw the initial box of a sequence.
 
     In the page: drag on the image to draw, inside the box to move, at a corner to resize; by
     keyboard, arrow keys move and Shift with arrow keys resizes; or type the four numbers. IoU and
@@ -30,7 +30,7 @@ class BoxPicker(canvas.FrameWidget):
         source: a Sequence, or one frame (H, W[, 3]) uint8, which has no ground truth.
         frame: number of the frame to draw on.
         box: (4,) where the box starts; beside the ground truth if not given.
-        alt: alternative text; made from the clip's name if not given.
+        alt: alternative text; made from the sequence's name if not given.
 
     Attributes:
         box: the box in the page as a list of four floats: x, y, w, h in frame pixels. Set it to

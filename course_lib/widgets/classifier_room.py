@@ -31,9 +31,9 @@ BOTTOM = 2 * ROWS * HIGH
 
 
 class ClassifierRoom(ImageBench):
-    """ATOM's classifier along a clip: the score map, its verdict, and the memory it learns from.
+    """ATOM's classifier along a sequence: the score map, its verdict, and the memory it learns from.
 
-    The tracker runs over the clip when the widget is made, once with a classifier that goes on
+    The tracker runs over the sequence when the widget is made, once with a classifier that goes on
     learning and once with one that stays as it was after the first frame. Afterwards the widget
     only shows.
 

@@ -1,4 +1,4 @@
-"""A tracker's run along a clip with all that its classifier saw and remembered, for the eye."""
+"""A tracker's run along a sequence with all that its classifier saw and remembered, for the eye."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Moment:
 
 
 def record(sequence: Sequence, tracker: ATOMTracker) -> tuple[list[Moment], list[Moment]]:
-    """The moments of a clip, one for each frame after the first: with a classifier that goes on
+    """The moments of a sequence, one for each frame after the first: with a classifier that goes on
     learning, and with one that stays as it was. Both have learned from the first frame together.
 
     Args:

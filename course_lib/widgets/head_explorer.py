@@ -20,7 +20,7 @@ class HeadExplorer(ImageBench):
 
     Args:
         sequence: exemplar (its first frame) and search images.
-        other: a clip whose target can be used as the exemplar instead.
+        other: a sequence whose target can be used as the exemplar instead.
         networks: by name; each a SiamFCRuntime or a ProposalRuntime.
         max_frames: only so many frames from the start are used.
     """

@@ -29,7 +29,7 @@ RADIUS, RING = 16.0, 32.0  # search pixels
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """A projection of the features, trained on every other moment of the clip.
+    """A projection of the features, trained on every other moment of the sequence.
 
     Attributes:
         weights: (C, C, 1, 1); threshold: b.
@@ -42,14 +42,14 @@ class Learned:
 
 
 class MarginExplorer(ImageBench):
-    """A small experiment with margins on one clip: the features of a trained network stay fixed, a
+    """A small experiment with margins on one sequence: the features of a trained network stay fixed, a
     1 × 1 projection of them is trained.
 
     It starts as the identity and is trained on every other moment; the map, cosines and numbers
     shown are of the others.
 
     Args:
-        sequence: a generated clip with look-alikes.
+        sequence: a generated sequence with look-alikes.
         network: a trained SiamFC or SiamMargin.
         every: take one frame in this many.
     """

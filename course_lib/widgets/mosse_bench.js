@@ -1,4 +1,4 @@
-// MOSSE bench: sliders set traits of the model; Python runs the clip again and answers with `tracked` and `maps`.
+// MOSSE bench: sliders set traits of the model; Python runs the sequence again and answers with `tracked` and `maps`.
 
 const NUMBERS = 7; // per frame in `tracked`: x, y, w, h, PSR, IoU, learned (1) or not (0)
 const CHART = { W: 700, left: 44, right: 690, psr: [8, 112], iou: [124, 164], H: 182 };
@@ -114,7 +114,7 @@ function chartOf(psr, iou, threshold, occluded) {
     ? `<rect class="tc-occluded" x="${along(i, T) - width / 2}" y="8" width="${width}" height="156"/>` : ""));
   const y = level(threshold, CHART.psr, top);
   const axis = (band) => `<path class="tc-axis" d="M${CHART.left} ${band[0]}V${band[1]}H${CHART.right}" fill="none"/>`;
-  return `<svg class="tc-chart" viewBox="0 0 ${CHART.W} ${CHART.H}" role="img" aria-label="PSR and IoU along the clip">
+  return `<svg class="tc-chart" viewBox="0 0 ${CHART.W} ${CHART.H}" role="img" aria-label="PSR and IoU along the sequence">
     ${shade.join("")}${axis(CHART.psr)}${axis(CHART.iou)}
     <line class="tc-threshold" x1="${CHART.left}" x2="${CHART.right}" y1="${y}" y2="${y}"/>
     ${line(psr, CHART.psr, top)}${line(iou, CHART.iou, 1)}

@@ -1,5 +1,5 @@
 """MOSSE bench: change the tracker's settings and watch its filter, its response and its PSR along a
-clip."""
+sequence."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Run:
 
 
 def run_mosse(frames: list[np.ndarray], box: np.ndarray, settings: MOSSESettings) -> Run:
-    """MOSSE over a clip.
+    """MOSSE over a sequence.
 
     Args:
         frames: T images (H, W, 3).
@@ -78,10 +78,10 @@ def run_mosse(frames: list[np.ndarray], box: np.ndarray, settings: MOSSESettings
 
 
 class MosseBench(canvas.PlayedWidget):
-    """MOSSE on a clip with sliders for learning rate, sigma and regulariser.
+    """MOSSE on a sequence with sliders for learning rate, sigma and regulariser.
 
-    Each change runs the tracker over the whole clip again. In the page: the frame with truth and
-    box, the filter, the response, and PSR and IoU along the clip with the threshold; frames in
+    Each change runs the tracker over the whole sequence again. In the page: the frame with truth and
+    box, the filter, the response, and PSR and IoU along the sequence with the threshold; frames in
     which the target is occluded are shaded.
 
     Args:
@@ -141,7 +141,7 @@ class MosseBench(canvas.PlayedWidget):
             frame=min(1, len(self._frames) - 1),  # the first that has a response
             alt=alt
             or f"MOSSE on {sequence.name}: frame with box, filter, response, and PSR along the "
-            "clip.",
+            "sequence.",
             **{name: float(getattr(self.base, name)) for name in SETTINGS},
         )
         self._recompute()
@@ -167,7 +167,7 @@ class MosseBench(canvas.PlayedWidget):
             self.maps = self._maps_of(self.frame)
 
     def _recompute(self) -> None:
-        """Run the clip with the current settings, unless it just ran with them."""
+        """Run the sequence with the current settings, unless it just ran with them."""
         settings = replace(self.base, **{name: getattr(self, name) for name in SETTINGS})
         if settings == self._ran_with:
             return
@@ -189,7 +189,7 @@ class MosseBench(canvas.PlayedWidget):
         }
 
     def image(self) -> Figure:
-        """The frame in view with boxes, the filter, the response, and PSR along the clip."""
+        """The frame in view with boxes, the filter, the response, and PSR along the sequence."""
         figure, axes = plots.new_figure(10.0, 2.8, columns=4, width_ratios=[1.6, 1, 1, 2.2])
         view, left, right, chart = axes[0]
         plots.show_frame(view, self._frames[self.frame], f"frame {self.frame}")

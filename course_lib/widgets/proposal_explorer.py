@@ -36,13 +36,13 @@ class Scene:
 
 
 class ProposalExplorer(ImageBench):
-    """The ranking of proposals in one frame of a clip, under adjustable settings.
+    """The ranking of proposals in one frame of a sequence, under adjustable settings.
 
-    The tracker runs over the clip once with its own settings; the ranking is then recomputed with
+    The tracker runs over the sequence once with its own settings; the ranking is then recomputed with
     the current ones.
 
     Args:
-        sequence: a clip with ground truth.
+        sequence: a sequence with ground truth.
         runtime: the network.
         settings: those the tracker runs with.
         max_frames: only so many frames from the start are used.
@@ -115,7 +115,7 @@ class ProposalExplorer(ImageBench):
 def record(
     sequence: Sequence, runtime: ProposalRuntime, settings: SiamRPNSettings
 ) -> tuple[list[Scene], np.ndarray]:
-    """The tracker's scenes along a clip.
+    """The tracker's scenes along a sequence.
 
     Args:
         sequence: frames, and the box to start on.

@@ -1,4 +1,4 @@
-"""Protocol explorer: the runs of VOT's multi-start protocol on one clip under other rules, and what
+"""Protocol explorer: the runs of VOT's multi-start protocol on one sequence under other rules, and what
 becomes of accuracy, robustness and EAO."""
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ SPACINGS = (25, SPACING, 100)  # frames
 
 
 class ProtocolExplorer(ImageBench):
-    """A tracker's runs from the anchors of a clip, under an adjustable protocol.
+    """A tracker's runs from the anchors of a sequence, under an adjustable protocol.
 
     The tracker runs once from each anchor; every other control only counts the same runs anew.
 
     Args:
-        sequence: a clip with ground truth.
+        sequence: a sequence with ground truth.
         make: makes a fresh tracker.
         name: of the tracker.
     """

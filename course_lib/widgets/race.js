@@ -38,7 +38,7 @@ function render({ model, el }) {
     });
     const ticks = [0, 0.5, 1].map((v) => `<text x="${CHART.left - 6}" y="${level(v) + 4}" text-anchor="end">${v}</text>` +
       `<line class="tc-axis" x1="${CHART.left}" x2="${CHART.right}" y1="${level(v)}" y2="${level(v)}"/>`);
-    chart.innerHTML = `<svg class="tc-chart" viewBox="0 0 ${CHART.W} ${CHART.H}" role="img" aria-label="${kind.value} of ${styles.map((s) => s.label).join(", ")} along the clip">` +
+    chart.innerHTML = `<svg class="tc-chart" viewBox="0 0 ${CHART.W} ${CHART.H}" role="img" aria-label="${kind.value} of ${styles.map((s) => s.label).join(", ")} along the sequence">` +
       `${ticks.join("")}${parts.join("")}<line class="tc-now" x1="0" x2="0" y1="${CHART.top}" y2="${CHART.bottom}"/>` +
       `<text x="${CHART.right}" y="${CHART.H - 4}" text-anchor="end">frame ${T - 1}</text></svg>`;
     draw();

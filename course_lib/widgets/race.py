@@ -1,4 +1,4 @@
-"""Tracker race: several trackers on one clip, side by side, with a line for each along the clip."""
+"""Tracker race: several trackers on one sequence, side by side, with a line for each along the sequence."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def run_lap(tracker: Tracker, sequence: Sequence) -> Lap:
 
 
 class TrackerRace(canvas.PlayedWidget):
-    """Trackers side by side on one clip.
+    """Trackers side by side on one sequence.
 
     In the page: the frame once for each tracker, with its box and the true one; below, IoU with
-    the truth, or how sure each tracker was, along the clip. Click or drag in the chart, or play and
+    the truth, or how sure each tracker was, along the sequence. Click or drag in the chart, or play and
     step. No kernel is needed for that: everything is sent at once.
 
     Args:
@@ -113,7 +113,7 @@ class TrackerRace(canvas.PlayedWidget):
         return {k: lap.fails_at(self.sequence.boxes) for k, lap in self.laps.items()}
 
     def image(self) -> Figure:
-        """The frame in view once for each tracker, and the IoU along the clip."""
+        """The frame in view once for each tracker, and the IoU along the sequence."""
         count = len(self.laps)
         figure, axes = plots.new_figure(
             max(7.0, 2.6 * count), 4.4, rows=2, columns=count, height_ratios=[1.5, 1]
@@ -130,7 +130,7 @@ class TrackerRace(canvas.PlayedWidget):
         return figure
 
     def _chart(self, ax: Axes, styles: list[dict]) -> None:
-        """IoU of each tracker along the clip."""
+        """IoU of each tracker along the sequence."""
         for style, label in zip(styles, self.laps, strict=True):
             ax.plot(self.overlap(label), color=style["colour"], ls=style["line"], label=label)
         ax.axvline(self.frame, color=plots.NEUTRAL)

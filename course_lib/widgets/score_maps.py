@@ -1,4 +1,4 @@
-"""Score-map explorer: draw an exemplar, scrub through the clip, and see where the network finds it
+"""Score-map explorer: draw an exemplar, scrub through the sequence, and see where the network finds it
 again."""
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> Non
 
 
 class ScoreMapExplorer(canvas.FrameWidget, Bench):
-    """Responses of a SiamFC to a chosen exemplar over the frames of a clip.
+    """Responses of a SiamFC to a chosen exemplar over the frames of a sequence.
 
     In the page: change the box on the left frame, by mouse, touch or arrow keys, to choose the
     exemplar; scrub with the sliders; take another object's exemplar or another network; point at
@@ -65,16 +65,16 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
 
     Args:
         sequence: frames and boxes of the target; the frames are sent to the page once.
-        other: a clip whose first frame gives the other exemplar, if any.
+        other: a sequence whose first frame gives the other exemplar, if any.
         networks: by name; the first is shown first.
-        alt: alternative text; made from the clip's name if not given.
+        alt: alternative text; made from the sequence's name if not given.
 
     Attributes:
         box: the exemplar's box as a list x, y, w, h in frame pixels. Set it to choose another
             exemplar.
         response: (n, n), the current one.
 
-    Raises DataError if the clip has no ground truth in its first frame, if no network is given, and
+    Raises DataError if the sequence has no ground truth in its first frame, if no network is given, and
     for a box that cannot start a tracker.
     """
 

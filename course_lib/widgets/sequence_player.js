@@ -1,4 +1,4 @@
-// Clip player: the frame in view, its boxes, and a legend with the IoU of each.
+// Sequence player: the frame in view, its boxes, and a legend with the IoU of each.
 
 function render({ model, el }) {
   const store = new FrameStore(model);
@@ -6,7 +6,7 @@ function render({ model, el }) {
   const layers = model.get("layers");
   const boxes = floatsOf(model.get("layer_boxes"));
   const ious = floatsOf(model.get("layer_ious"));
-  const cut = model.get("total") > T ? ` (the clip has ${model.get("total")} frames)` : "";
+  const cut = model.get("total") > T ? ` (the sequence has ${model.get("total")} frames)` : "";
 
   const canvas = frameCanvas(model.get("sizes"), model.get("alt"));
   const transport = makeTransport(model, store);
@@ -16,7 +16,7 @@ function render({ model, el }) {
     legend.append(element("li", {}, sample(layer), `${layer.label} `, score));
     return score;
   });
-  el.append(element("div", { class: "tc-widget", role: "group", "aria-label": "Clip player" },
+  el.append(element("div", { class: "tc-widget", role: "group", "aria-label": "Sequence player" },
     canvas, transport.bar, transport.number, legend));
 
   const boxAt = (k, i) => Array.from(boxes.slice(4 * (k * T + i), 4 * (k * T + i) + 4));

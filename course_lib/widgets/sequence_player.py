@@ -1,4 +1,4 @@
-"""Clip player: play, stop and step through a sequence, with the boxes of truth and trackers."""
+"""Sequence player: play, stop and step through a sequence, with the boxes of truth and trackers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from course_lib.widgets.static import front_end
 
 
 class SequencePlayer(canvas.PlayedWidget):
-    """Play a clip with its ground truth and any other boxes.
+    """Play a sequence with its ground truth and any other boxes.
 
     All frames go to the page once; playing and stepping then need no kernel. In the page:
     Play/Pause, a slider over the frames (arrow keys step), speed, and the IoU of each box.
@@ -74,7 +74,7 @@ class SequencePlayer(canvas.PlayedWidget):
     def _describe(self) -> str:
         labels = ", ".join(self.boxes) or "no boxes"
         return (
-            f"Clip {self.sequence.name}, {self.shown} of {len(self.sequence)} frames, with "
+            f"Sequence {self.sequence.name}, {self.shown} of {len(self.sequence)} frames, with "
             f"{labels}."
         )
 

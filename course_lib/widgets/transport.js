@@ -1,4 +1,4 @@
-// Shared by clip player and MOSSE bench: play, stop and step through the frames of a model.
+// Shared by sequence player and MOSSE bench: play, stop and step through the frames of a model.
 // The frame number is the model's, so all views of one widget show the same frame;
 // whether it plays is each view's own, so two views do not advance it twice.
 

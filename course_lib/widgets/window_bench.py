@@ -65,13 +65,13 @@ class Choice:
 
 
 class WindowBench(ImageBench):
-    """SiamFC's choice of peak in one frame of a clip, under adjustable settings.
+    """SiamFC's choice of peak in one frame of a sequence, under adjustable settings.
 
-    The tracker runs over the clip once, with five scales and the usual settings. In each frame the
+    The tracker runs over the sequence once, with five scales and the usual settings. In each frame the
     bench then repeats the step with the current settings, from the tracker's state.
 
     Args:
-        sequence: a clip with ground truth, best with look-alikes in view.
+        sequence: a sequence with ground truth, best with look-alikes in view.
         runtime: the network.
         max_frames: only so many frames from the start are used.
     """

@@ -88,7 +88,7 @@ def guide() -> Interval:
 
 
 def differences() -> np.ndarray:
-    """AUC of the shipped SiamRPN minus that of SiamFC (22,), clip by clip; the clips in the order
+    """AUC of the shipped SiamRPN minus that of SiamFC (22,), sequence by sequence; the sequences in the order
     of how much the aspect ratio changes."""
     change = read_measured(RESULTS / "heads.json")["aspect_change"]
     auc = read_measured(RESULTS / "siamrpn_real_sequences.json")["auc_by_sequence"]
@@ -97,7 +97,7 @@ def differences() -> np.ndarray:
 
 
 def shape_gap() -> Interval:
-    """Its mean over the half of the clips whose shape changes most, minus that over the other."""
+    """Its mean over the half of the sequences whose shape changes most, minus that over the other."""
     half = len(differences()) // 2
     return Interval.between(differences()[half:], differences()[:half])
 

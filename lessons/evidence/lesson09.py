@@ -22,7 +22,7 @@ def runs() -> list[dict[str, Any]]:
 
 
 def over(arm: str, other: str, benchmark: str = REAL) -> Interval:
-    """AUC of one network minus another's, on the real clips unless said, for other clips and other
+    """AUC of one network minus another's, on the real sequences unless said, for other sequences and other
     seeds."""
     return arm_difference(runs(), arm, other, benchmark) or UNKNOWN
 
@@ -36,19 +36,19 @@ def on_pairs(score: str, arm: str, other: str) -> Interval:
 
 
 def gains(weights: str, way: str) -> dict[str, float]:
-    """Gains of the aspect response of one network, by real clip."""
+    """Gains of the aspect response of one network, by real sequence."""
     return read_measured(RESULTS / "aspect_response.json")["networks"][weights][REAL][way][
         "gains"
     ]
 
 
 def gain(weights: str, way: str) -> Interval:
-    """The gain over the clips."""
+    """The gain over the sequences."""
     return Interval.of(list(gains(weights, way).values()))
 
 
 def blind() -> Interval:
-    """The gain with the mark, over all heads without a mask and all clips."""
+    """The gain with the mark, over all heads without a mask and all sequences."""
     return Interval.of(
         [round(g, 6) for name in NO_MASK for g in gains(name, "marked").values()]
     )

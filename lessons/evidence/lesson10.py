@@ -71,7 +71,7 @@ def edge(padded: str, unpadded: str) -> Interval:
 
 def behind(name: str, minus: str = "") -> Interval:
     """Pixels by which a twin's boxes stay behind their targets, or the difference of two twins,
-    clip by clip."""
+    sequence by sequence."""
     found = read_measured(RESULTS / "shift.json")["twins"]
     other = found[minus]["stays_behind"] if minus else {}
     return Interval.of([v - other.get(c, 0.0) for c, v in found[name]["stays_behind"].items()])
@@ -80,7 +80,7 @@ def behind(name: str, minus: str = "") -> Interval:
 def of_shift(
     network: str, shift: float, read: Callable[[dict[str, Any]], np.ndarray]
 ) -> np.ndarray:
-    """A number for each pair or clip, mean over the seeds, of a network trained with a shift."""
+    """A number for each pair or sequence, mean over the seeds, of a network trained with a shift."""
     runs = read_measured(RESULTS / "shift.json")["runs"]
     return np.mean(
         [read(run) for run in runs if (run["network"], run["shift"]) == (network, shift)],
@@ -95,7 +95,7 @@ def shift_lag(network: str) -> Interval:
 
 
 def shift_auc(network: str, benchmark: str) -> Interval:
-    """AUC of a network trained with ±64 px minus that on centred targets, clip by clip."""
+    """AUC of a network trained with ±64 px minus that on centred targets, sequence by sequence."""
 
     def auc(run: dict[str, Any]) -> np.ndarray:
         return np.array(list(run[benchmark]["auc_by_sequence"].values()))
@@ -104,7 +104,7 @@ def shift_auc(network: str, benchmark: str) -> Interval:
 
 
 def shipped(weights: str) -> dict[str, float]:
-    """AUC of SiamFC with weights that come with the course, by real clip."""
+    """AUC of SiamFC with weights that come with the course, by real sequence."""
     if weights == "heads-siamfc":  # the first seed of lesson 09's study
         runs = read_measured(RESULTS / "heads.json")["runs"]
         return next(r["clips"][REAL] for r in runs if r["arm"] == "siamfc" and r["seed"] == 0)
@@ -113,7 +113,7 @@ def shipped(weights: str) -> dict[str, float]:
 
 
 def shipped_over(weights: str, other: str) -> Interval:
-    """AUC with some weights minus that with others, clip by clip."""
+    """AUC with some weights minus that with others, sequence by sequence."""
     mine, theirs = shipped(weights), shipped(other)
     return Interval.of([mine[name] - theirs[name] for name in mine])
 

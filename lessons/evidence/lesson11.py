@@ -23,7 +23,7 @@ def runs_of(arm: str) -> list[dict[str, Any]]:
 def failures(
     after: tuple[str, str], before: tuple[str, str], groups: tuple[str, ...]
 ) -> Interval:
-    """Failures by clip of one (arm, variant) minus those of another, means over the seeds that have both."""
+    """Failures by sequence of one (arm, variant) minus those of another, means over the seeds that have both."""
     tables = [
         {r["seed"]: r[variant] for r in runs_of(arm) if variant in r}
         for arm, variant in (after, before)
@@ -47,7 +47,7 @@ def by_seed(after: str, before: str, read: Callable[[dict[str, Any]], float]) ->
 
 
 def aucs(after: str, before: str) -> Interval:
-    """AUC by clip of one pass over the real targets, one arm's minus another's, means over the
+    """AUC by sequence of one pass over the real targets, one arm's minus another's, means over the
     seeds that both have."""
     tables = [
         {r["seed"]: r["plain"]["auc_by_clip"] for r in runs_of(arm)} for arm in (after, before)
@@ -62,7 +62,7 @@ def aucs(after: str, before: str) -> Interval:
 
 
 def as_published(group: tuple[str, ...]) -> Interval:
-    """Failures by clip with everything switched on minus those that the slides' 28.8 % fewer than
+    """Failures by sequence with everything switched on minus those that the slides' 28.8 % fewer than
     the plain cosine's would leave, means over the seeds."""
     counts = [
         np.mean(
@@ -74,19 +74,19 @@ def as_published(group: tuple[str, ...]) -> Interval:
 
 
 def cosine_of(kind: str, distortion: dict[str, Any]) -> float:
-    """Mean cosine of one kind of cell on generated clips, from the histogram."""
+    """Mean cosine of one kind of cell on generated sequences, from the histogram."""
     edges = np.array(read_measured(RESULTS / "siammargin.json")["edges"])
     weights = distortion["histogram"][kind]
     return float(np.average((edges[1:] + edges[:-1]) / 2, weights=weights))
 
 
 def apart(distortion: dict[str, Any]) -> float:
-    """Mean cosine of target cells minus that of look-alikes, on generated clips."""
+    """Mean cosine of target cells minus that of look-alikes, on generated sequences."""
     return cosine_of("target", distortion) - cosine_of("look-alike", distortion)
 
 
 def lead_of(distortion: dict[str, Any]) -> float:
-    """Median lead of the maps of the generated clips."""
+    """Median lead of the maps of the generated sequences."""
     return distortion["generated map"]["lead"]
 
 

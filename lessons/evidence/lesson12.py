@@ -10,20 +10,20 @@ from course_lib.places import RESULTS
 
 
 def won_by_refinement(level: float) -> Interval:
-    """Success above an IoU with refinement minus with scales, clip by clip."""
+    """Success above an IoU with refinement minus with scales, sequence by sequence."""
     kept = read_measured(RESULTS / "atom_real_sequences.json")
     k, fits = kept["thresholds"].index(level), kept["fits"]
     return Interval.of([row[k] - fits["atom, scales"][s][k] for s, row in fits["atom"].items()])
 
 
 def better_than(other: str) -> Interval:
-    """AUC of ATOM with refinement minus another tracker's, clip by clip."""
+    """AUC of ATOM with refinement minus another tracker's, sequence by sequence."""
     rows = read_measured(RESULTS / "atom_real_sequences.json")["auc_by_sequence"]
     return Interval.of([row["atom"] - row[other] for row in rows.values()])
 
 
 def won_by_gain(larger: bool) -> Interval:
-    """AUC with refinement minus with scales, over the half of the clips with the larger or the
+    """AUC with refinement minus with scales, over the half of the sequences with the larger or the
     smaller gain of their size response."""
     rows = read_measured(RESULTS / "atom_real_sequences.json")["auc_by_sequence"]
     sizes = read_measured(RESULTS / "atom_size.json")["atom"]["otb+vot2014"]["sequences"]

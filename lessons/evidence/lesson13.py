@@ -18,7 +18,7 @@ def last_loss(solver: str) -> Interval:
 
 
 def online_minus_frozen() -> Interval:
-    """Failures in a clip with look-alikes, mean over seeds, clip by clip."""
+    """Failures in a sequence with look-alikes, mean over seeds, sequence by sequence."""
     runs = read_measured(RESULTS / "atom_online.json")["runs"]
     online, frozen = (
         np.mean(
@@ -39,7 +39,7 @@ def online_minus_frozen() -> Interval:
 
 
 def dimp_minus_atom() -> Interval:
-    """AUC with DiMP's classifier minus with ATOM's, both refined, clip by clip."""
+    """AUC with DiMP's classifier minus with ATOM's, both refined, sequence by sequence."""
     rows = read_measured(RESULTS / "atom_real_sequences.json")["auc_by_sequence"]
     return Interval.of([row["dimp"] - row["atom"] for row in rows.values()])
 

@@ -17,7 +17,7 @@ UNKNOWN = Interval(0.0, math.inf, 0)  # not measured yet
 
 
 def arm_minus(arm: str, group: str = "generated", other: str = "one stream") -> Interval:
-    """Mean IoU by tracking of one arm minus another's, for other clips and other seeds."""
+    """Mean IoU by tracking of one arm minus another's, for other sequences and other seeds."""
     file = RESULTS / "onestream_arms.json"
     runs = read_measured(file)["runs"] if file.is_file() else []
     return arm_difference(runs, arm, other, group) or UNKNOWN

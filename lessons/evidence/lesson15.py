@@ -25,7 +25,7 @@ def measured(name: str) -> dict[str, Any]:
 
 
 def real_minus(other: str, benchmark: str = REAL) -> Interval:
-    """AUC of the one stream minus another tracker's, clip by clip."""
+    """AUC of the one stream minus another tracker's, sequence by sequence."""
     rows = (
         measured("onestream_real_sequences.json").get(benchmark, {}).get("auc_by_sequence", {})
     )
@@ -35,7 +35,7 @@ def real_minus(other: str, benchmark: str = REAL) -> Interval:
 
 def pairs_minus(other: str, group: str = "generated") -> Interval:
     """Mean IoU by tracking of another network that was trained with equal pairs minus the one
-    stream's, for other clips and other seeds."""
+    stream's, for other sequences and other seeds."""
     runs = measured("onestream_arms.json").get("runs", [])
     return arm_difference(runs, other, "one stream", group) or UNKNOWN
 
@@ -59,7 +59,7 @@ def smoothed_gain(way: str, group: str) -> Interval:
 
 def signal_minus(one: str, other: str, group: str = "generated") -> Interval:
     """Area under the ROC curve of one signal minus another's; the half width reaches to the farther
-    end of the interval from drawing clips."""
+    end of the interval from drawing sequences."""
     kept = measured("lost_signals.json")
     found = kept.get("differences", {}).get(group, {}).get(f"{one} - {other}")
     return _around(found, 0.0, kept, group)

@@ -30,7 +30,7 @@ def compared(one: str, other: str) -> dict[str, Any]:
 
 def tau(one: str, other: str) -> Interval:
     """Kendall's τ of two protocols; the half width reaches to the farther end of the interval from
-    drawing clips, n counts trackers."""
+    drawing sequences, n counts trackers."""
     found = compared(one, other)
     if not found:
         return UNKNOWN
@@ -51,7 +51,7 @@ def surely_turned(one: str, other: str) -> Interval:
 
 def lateness(tracker: str) -> Interval:
     """EAO of the supervised protocol under the real-time rule minus that without; the half width
-    reaches to the farther end of the interval from drawing clips."""
+    reaches to the farther end of the interval from drawing sequences."""
     kept = leaderboard()
     found = kept.get("late", {}).get(tracker)
     if found is None:

@@ -13,7 +13,7 @@ UNKNOWN = Interval(0.0, math.inf, 0)  # not measured
 
 
 def after_away(tracker: str) -> Interval:
-    """Mean IoU in visible frames after the target was first away, with re-detection minus without, over clips."""
+    """Mean IoU in visible frames after the target was first away, with re-detection minus without, over sequences."""
     found = read_measured(RESULTS / "refound.json")["trackers"].get(tracker, {}).get("after")
     return (
         UNKNOWN if found is None else Interval(found["mean"], found["half_width"], found["n"])

@@ -207,7 +207,7 @@ def thinned(ax: Axes) -> None:
 
 
 def protocols(ax: Axes) -> None:
-    """MOSSE's runs from the anchors of a long clip."""
+    """MOSSE's runs from the anchors of a long sequence."""
     sequence = make_sequence(SequenceSpec("long", 813, length=220, occluders=2, distractors=1))
     runs = run_multistart(lambda: make_tracker("mosse"), sequence.loaded())
     draw_runs(ax, runs, len(sequence))

@@ -32,12 +32,12 @@ def test_player_by_keyboard(page, keys):
     play = page.one(".tc-play", widget)
     play.send_keys(keys.ENTER)
     assert play.text == "Pause"
-    page.until(lambda: int(number.text.split()[1]) > 5, "the clip to play")
+    page.until(lambda: int(number.text.split()[1]) > 5, "the sequence to play")
     play.send_keys(keys.ARROW_LEFT)  # a step stops the playing
     assert play.text == "Play"
     stopped = int(number.text.split()[1])
     play.send_keys(keys.SPACE)
-    page.until(lambda: int(number.text.split()[1]) > stopped, "the clip to play on")
+    page.until(lambda: int(number.text.split()[1]) > stopped, "the sequence to play on")
     play.send_keys(keys.SPACE)
     assert play.text == "Play"
     stopped = int(number.text.split()[1])

@@ -17,7 +17,7 @@ from course_lib.evaluation.arms import (
 
 
 def runs_of(scores: dict[str, list[list[float]]]) -> list[dict]:
-    """Runs from arm → scores (seeds, clips)."""
+    """Runs from arm → scores (seeds, sequences)."""
     return [
         {"arm": arm, "seed": seed, "clips": {"g": {f"c{k}": v for k, v in enumerate(of)}}}
         for arm, rows in scores.items()
@@ -26,7 +26,7 @@ def runs_of(scores: dict[str, list[list[float]]]) -> list[dict]:
 
 
 def mean_of(run: dict) -> float:
-    """A run's mean over its clips."""
+    """A run's mean over its sequences."""
     return float(np.mean(list(run["clips"]["g"].values())))
 
 
@@ -38,7 +38,7 @@ def test_seeds_of_all_arms_give_the_spread():
 
 
 def test_a_difference_adds_what_clips_and_seeds_do():
-    """Clip by clip .3 and .5: variance .02, of their mean .01 with one degree of freedom; seeds .01
+    """Sequence by sequence .3 and .5: variance .02, of their mean .01 with one degree of freedom; seeds .01
     times (1/2 + 1/2) with two. Together .02, with .0004 / (.0001 + .00005) degrees."""
     runs = runs_of({"a": [[0.4, 0.6], [0.6, 0.8]], "b": [[0.1, 0.3], [0.3, 0.1]]})
     found = arm_difference(runs, "a", "b", "g")
@@ -64,8 +64,8 @@ def test_without_clips_the_seeds_are_the_only_source():
 
 
 def test_it_holds_the_truth_as_often_as_it_says():
-    """Eight arms that are equal, two seeds, twenty clips: of 95 % intervals some 5 % exclude zero.
-    With clips as the only source it would be most of them."""
+    """Eight arms that are equal, two seeds, twenty sequences: of 95 % intervals some 5 % exclude zero.
+    With sequences as the only source it would be most of them."""
     rng = np.random.default_rng(0)
     missed = narrow = 0
     for _ in range(400):

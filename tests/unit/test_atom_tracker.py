@@ -1,4 +1,4 @@
-"""ATOM's tracker: what each of its parts changes, on a clip whose truth is known."""
+"""ATOM's tracker: what each of its parts changes, on a sequence whose truth is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap over clips: against a slow loop, theory for a mean, and hand-made rankings."""
+"""Bootstrap over sequences: against a slow loop, theory for a mean, and hand-made rankings."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TestSpread:
 
 
 def standing(names: str, rows) -> Standing:
-    """Values of single-letter trackers, the first row on the clips as they are."""
+    """Values of single-letter trackers, the first row on the sequences as they are."""
     rows = np.array(rows, dtype=float)
     return Standing(tuple(names), rows[0], rows[1:])
 

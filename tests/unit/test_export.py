@@ -205,7 +205,7 @@ def a_network(name: str) -> OneStream:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["made by hand", "onestream-lite0"])
 def test_trackervit_finds_our_boxes_within_a_pixel(name, tmp_path):
-    """Over 60 frames of three clips; what differs are the crops, so ours are cut as OpenCV cuts."""
+    """Over 60 frames of three sequences; what differs are the crops, so ours are cut as OpenCV cuts."""
     network, path = a_network(name), tmp_path / "a.onnx"
     export(network, path)
     for spec in SPECS[:3]:

@@ -28,8 +28,8 @@ pytestmark = pytest.mark.slow
 DIGEST = """
 import hashlib
 from course_lib.data.generated import SPECS, make_sequence
-clip = make_sequence(SPECS[{i}])
-print(hashlib.sha256(clip.frames[40].tobytes() + clip.boxes.tobytes()).hexdigest())
+sequence = make_sequence(SPECS[{i}])
+print(hashlib.sha256(sequence.frames[40].tobytes() + sequence.boxes.tobytes()).hexdigest())
 """
 
 

@@ -26,7 +26,7 @@ CLIPS = Benchmark("vot2022", (plain(40, "a"), plain(60, "b"), plain(55, "c")))
 
 @pytest.fixture
 def board(monkeypatch, tmp_path):
-    """The script, with two baselines that have been through three clips."""
+    """The script, with two baselines that have been through three sequences."""
     monkeypatch.syspath_prepend(str(PROJECT / "benchmarks"))
     script = importlib.import_module("leaderboard")
     monkeypatch.setattr(script, "KEPT", tmp_path)
@@ -45,7 +45,7 @@ def test_sums_over_the_clips_as_they_are_give_the_score(board, protocol):
 
 @pytest.mark.parametrize("protocol", ["vot", "multistart"])
 def test_sums_over_drawn_clips_give_the_score_on_them(board, protocol):
-    """Clip b twice and c once, the bounds of all three clips."""
+    """Sequence b twice and c once, the bounds of all three sequences."""
     scores, _, drawn = board.OUTCOMES[protocol]("ncc", CLIPS, np.array([[0, 2, 1]]))
     runs = board.runs_of("ncc", CLIPS, protocol)
     chosen = [run for k in (1, 1, 2) for run in runs[k]]
@@ -84,8 +84,8 @@ def test_protocols_are_compared_where_three_trackers_are_there(board):
 
 
 def test_the_order_is_compared_with_the_published_one(board, monkeypatch):
-    """The first walker is behind stay-put on these clips and ahead of it as published; what is
-    published does not move with the clips drawn."""
+    """The first walker is behind stay-put on these sequences and ahead of it as published; what is
+    published does not move with the sequences drawn."""
     for label, deviation in (("mosse", 0.05), ("kcf", 0.5)):
         walker = TrackerSpec("random-walk", {"deviation": deviation}, None, label)
         for protocol in board.MEASURED:
@@ -103,7 +103,7 @@ def test_the_order_is_compared_with_the_published_one(board, monkeypatch):
 
 
 def test_what_lateness_costs_is_of_the_same_drawn_clips(board):
-    """0.3 less on the clips as they are; on drawn ones 0.2 less each time."""
+    """0.3 less on the sequences as they are; on drawn ones 0.2 less each time."""
     whole = Standing(("other", "slow"), np.array([0.1, 0.8]), np.array([[0.1, 0.5], [0.2, 0.9]]))
     late = Standing(("slow", "new"), np.array([0.5, 0.4]), np.array([[0.3, 0.1], [0.7, 0.1]]))
     found = board.cost_of_lateness({"vot": whole, "vot-realtime": late})

@@ -1,4 +1,4 @@
-"""Measurements of lessons 14 and 15: published numbers, arms of a study, passes kept, ROC areas by clip."""
+"""Measurements of lessons 14 and 15: published numbers, arms of a study, passes kept, ROC areas by sequence."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class TestArms:
             )
         ]
         found = bench.against(rows, "other")["generated"]
-        by_hand = Interval.of([0.7 - 0.5, 0.8 - 0.6])  # for other clips alone
+        by_hand = Interval.of([0.7 - 0.5, 0.8 - 0.6])  # for other sequences alone
         assert found["mean"] == pytest.approx(by_hand.mean) and found["n"] == 2
         assert found["half_width"] > by_hand.half_width
         assert bench.against(rows, "never trained") == {}
@@ -139,7 +139,7 @@ class TestArms:
 
 
 def still(name: str, boxes: list, visible: list | None = None) -> Sequence:
-    """A clip of grey frames."""
+    """A sequence of grey frames."""
     boxes = np.array(boxes, dtype=float)
     tags = {} if visible is None else {"visible": np.array(visible)}
     frames = Sequence.in_memory(name, np.zeros((len(boxes), 60, 80, 3), np.uint8), boxes).frames
@@ -251,7 +251,7 @@ class TestLostSignals:
             }
         }
         assert bench.measure(["here"], sequences) == rows and len(made) == 2
-        other = still("b", [HERE, HERE])  # another clip of the same name
+        other = still("b", [HERE, HERE])  # another sequence of the same name
         assert bench.measure(["here"], [sequences[0], other])["here"]["b"]["states"] == "."
         assert len(made) == 3
 

@@ -1,4 +1,4 @@
-"""A folder of the user's clips: every layout, both ways of counting, and invalid folders."""
+"""A folder of the user's sequences: every layout, both ways of counting, and invalid folders."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_folder_is_found_by_its_source_and_joined(tmp_path, monkeypatch):
 
 
 def broken(case, folder):
-    """A folder of clips with one fault."""
+    """A folder of sequences with one fault."""
     dog = sequence(folder)
     truth = dog / "groundtruth.txt"
     if case == "first box alone":
@@ -159,7 +159,7 @@ def broken(case, folder):
     ("images and video", r"dog contains images and dog.avi; expected images or one video file"),
     ("two videos", r"dog contains a.avi and b.avi; expected"),
     ("no video", r"a.mp4"),
-    ("no clips", r"0 clips found in .*; expected a folder for each clip, with images or one video"),
+    ("no clips", r"0 sequences found in .*; expected a folder for each sequence, with images or one video"),
 ])  # fmt: skip
 def test_an_invalid_folder_is_reported_in_a_sentence(tmp_path, capsys, case, words):
     broken(case, tmp_path / "clips")
@@ -222,7 +222,7 @@ class TestCommand:
     def test_first_pixel_belongs_to_a_folder(self, tmp_path, capsys):
         call = ["evaluate", "--tracker", "stay-put", "--benchmark", "otb", "--first-pixel", "0"]
         assert main([*call, "--results", str(tmp_path)]) == 2
-        assert "--first-pixel is for a folder of your own clips" in capsys.readouterr().err
+        assert "--first-pixel is for a folder of your own sequences" in capsys.readouterr().err
 
     def test_a_corrected_ground_truth_is_noticed(self, tmp_path, capsys):
         dog = sequence(tmp_path / "clips")

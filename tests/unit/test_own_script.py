@@ -1,4 +1,4 @@
-"""`data_scripts/own.py`: frames and labels become clips to evaluate, to train on, and to look at."""
+"""`data_scripts/own.py`: frames and labels become sequences to evaluate, to train on, and to look at."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_they_can_be_trained_on(place):
         (CSV.replace("\n3,dog,13,20,30,", "\n3,dog,13,20,300,"), "the box is 13, 20, 300, 25"),
         (CSV + "9,dog,1,2,3,4\n", "line 7: the frame is 9; expected 0 to 5"),
         ("frame,track,x,y,w,h\n0,a,1,2,3,4\n1,b,,,,\n", "target 'b' is absent in every frame"),
-        ("frame,track,x,y,w,h\n0,a/b,1,2,3,4\n0,a:b,1,2,3,4\n", "two targets would both be the clip frames-a-b"),
+        ("frame,track,x,y,w,h\n0,a/b,1,2,3,4\n0,a:b,1,2,3,4\n", "two targets would both be the sequence frames-a-b"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_leaves_nothing(place, text, words, capsys):

@@ -1,4 +1,4 @@
-"""Readers: any spelling of numbers, OTB with its oddities, real clips against the GOT-10k
+"""Readers: any spelling of numbers, OTB with its oddities, real sequences against the GOT-10k
 toolkit."""
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def test_otb_david_with_other_counts_names_what_is_on_disk(tmp_path):
         read_otb(tmp_path)
 
 
-# ---- real clips
+# ---- real sequences
 
 
 @pytest.mark.real_data

@@ -141,7 +141,7 @@ def test_figures_are_the_measured_ones():
         for scores in (made, real["overall"])
         for name in ("mosse", "kcf-filter")
     ]
-    assert "(AUC {:.3f} against {:.3f}), on {} real clips".format(
+    assert "(AUC {:.3f} against {:.3f}), on {} real sequences".format(
         *figures[:2], len(real["sequences"])
     ) in README.replace("\n", " ")
     assert "far behind ({:.3f} against {:.3f})".format(*figures[2:]) in README
@@ -149,7 +149,7 @@ def test_figures_are_the_measured_ones():
 
 
 def test_counts_and_defaults_are_those_of_the_code():
-    assert f"`generated-v1` is {len(SPECS)} clips" in README
+    assert f"`generated-v1` is {len(SPECS)} sequences" in README
     assert f"peak-to-sidelobe ratio falls below {MOSSESettings().psr_threshold:g}" in README
     assert f"A cell may take {term.TIMEOUT} seconds (`--timeout`)" in README
 

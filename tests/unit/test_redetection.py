@@ -303,7 +303,7 @@ def test_while_sure_nothing_changes(name, sequence):
 
 
 def test_it_comes_back_where_the_tracker_alone_does_not():
-    """Five clips, out of view or hidden: how many are followed at the end."""
+    """Five sequences, out of view or hidden: how many are followed at the end."""
     ends = {"alone": 0, "with": 0}
     for k in range(1, 6):
         switches = {"occluders": 2} if k % 2 else {"leaves": True, "occluders": 0}

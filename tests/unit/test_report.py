@@ -66,7 +66,7 @@ class TestFromResults:
         told = Report.from_results([slow], {"TRE": {"slow": passes}, "OPE": {"slow": once}})
         frames = told.trackers["TRE"].sequences["slow"].frames
         assert frames == sum(T - start for start, _ in passes) > T
-        assert list(told.overall()) == ["TRE", "OPE"] and told.benchmark == "1 clips"
+        assert list(told.overall()) == ["TRE", "OPE"] and told.benchmark == "1 sequences"
 
     def test_a_result_that_does_not_fit_is_refused(self, benchmark):
         short = {s.name: Result(s.boxes[:5], np.zeros(5)) for s in benchmark}
@@ -120,7 +120,7 @@ class TestTrackers:
         kept = Report.from_dict(report.only({"off": "kept"}).to_dict())
         assert list((report | kept).overall()) == ["near", "off", "kept"]
         other = Report.from_results([benchmark["slow"]], {"it": found(benchmark, 1)})
-        with pytest.raises(DataError, match="two .* 2 sequences.* 1 clips"):
+        with pytest.raises(DataError, match="two .* 2 sequences.* 1 sequences"):
             report | other
 
 

@@ -259,7 +259,7 @@ class TestCommands:
         assert json.loads(record.read_text())["made_by"]["settings"] == {"search": 1.5}
         assert (
             main(["report", *common, "--out", str(tmp_path / "out")]) == 2
-        )  # only two of the 24 clips were run
+        )  # only two of the 24 sequences were run
         assert "no ope results" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ class TestCommands:
             (["evaluate", "--tracker", "mosse", "--sequences", "nope"], "has no sequence 'nope'"),
             (["evaluate", "--tracker", "mosse", "--workers", "0"], "--workers is 0"),
             (["evaluate", "--tracker", "mosse", "ncc", "--label", "x"], "for a single tracker"),
-            (["demo", "--sequence", "gen-99"], "there is no clip 'gen-99'"),
+            (["demo", "--sequence", "gen-99"], "there is no sequence 'gen-99'"),
             (["track", "--video", "missing.mp4", "--box", "1,2,3,4"], "missing.mp4 does not exist"),
             (["track", "--video", "missing.mp4", "--box", "1,2,3"], "expected four numbers"),
             (["start", "77"], "there is no lesson '77'"),

@@ -285,7 +285,7 @@ class TestTuning:
         assert [t.settings for t in again] == [t.settings for t in trials]
 
     def test_refuses_real_sequences_and_empty_spaces(self, sequences):
-        with pytest.raises(DataError, match="generated clips only, not on Skiing"):
+        with pytest.raises(DataError, match="generated sequences only, not on Skiing"):
             search_settings(Shifted, [replace(sequences[0], name="Skiing")], {"shift": (0.0, 1.0)})
         with pytest.raises(SettingsError, match="lowest and a larger"):
             search_settings(Shifted, sequences, {"shift": (1.0, 1.0)})

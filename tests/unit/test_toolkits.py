@@ -63,7 +63,7 @@ def otb(tmp_path_factory, sequences):
 
 @pytest.fixture(scope="module")
 def got10k(tmp_path_factory, sequences):
-    """A data root with GOT-10k's validation set, of two clips."""
+    """A data root with GOT-10k's validation set, of two sequences."""
     root = tmp_path_factory.mktemp("data")
     val = root / "got10k" / "val"
     for name, sequence in sequences.items():
@@ -84,7 +84,7 @@ def in_otb(otb, tmp_path):
 
 
 class Exact(Tracker):
-    """Returns the true boxes of the clip it is started on, counted from 0; records its starts."""
+    """Returns the true boxes of the sequence it is started on, counted from 0; records its starts."""
 
     name = "exact"
 

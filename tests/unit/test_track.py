@@ -503,7 +503,7 @@ class TestDemo:
     @pytest.mark.parametrize(
         ("given", "words"),
         [
-            (["--sequence", "gen-99"], "there is no clip 'gen-99'"),
+            (["--sequence", "gen-99"], "there is no sequence 'gen-99'"),
             (["--tracker", "moose"], "'mosse'"),
         ],
     )

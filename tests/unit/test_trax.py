@@ -30,7 +30,7 @@ HELLO = (
 
 @pytest.fixture(scope="module")
 def filmed(tmp_path_factory):
-    """A clip of eight frames, and its frames as PNG files."""
+    """A sequence of eight frames, and its frames as PNG files."""
     sequence = make_sequence(random_spec(750_001, length=8)).loaded()
     folder = tmp_path_factory.mktemp("frames of a clip")
     paths = [folder / f"{t + 1:04}.png" for t in range(len(sequence))]

@@ -29,7 +29,7 @@ from course_lib.geometry.mask import Mask
 
 pytest.importorskip("vot.dataset", reason="VOT's toolkit (vot-toolkit) is not installed here")
 
-BOUNDS = (20, 61)  # of EAO, for clips of a hundred frames
+BOUNDS = (20, 61)  # of EAO, for sequences of a hundred frames
 
 
 def as_vots(folder, sequence: Sequence):

@@ -130,7 +130,7 @@ def test_a_source_without_frames_is_refused():
         canvas.as_sequence([])
 
 
-# -- clip player
+# -- sequence player
 # -------------------------------------------------------------------------------------------------------
 
 
@@ -308,7 +308,7 @@ def test_bench_sends_what_the_run_found():
     assert np.isnan(tracked[0, 4]) and (tracked[1:, 4] > 0).all()
     assert (
         tracked[:, 5].min() > 0.6
-    )  # an easy clip: a run that does not follow it was wired wrongly
+    )  # an easy sequence: a run that does not follow it was wired wrongly
 
 
 def test_bench_shows_the_maps_of_the_frame_in_view():

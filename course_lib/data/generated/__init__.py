@@ -1,4 +1,4 @@
-"""The generated benchmarks: clips made by code, with nothing to download and exact ground truth,
+"""The generated benchmarks: sequences made by code, with nothing to download and exact ground truth,
 the same on every machine.
 
 A benchmark's version is part of its name. Any change to a pixel or a box makes a new version, so
@@ -99,7 +99,7 @@ SPECS = (
 
 
 def _alike(number: int) -> SequenceSpec:
-    """Spec of a random clip with two or three look-alikes."""
+    """Spec of a random sequence with two or three look-alikes."""
     return random_spec(
         20_000 + number, name=f"gen-alike-{number:02d}", length=80, distractors=2 + number % 2
     )
@@ -111,7 +111,7 @@ def generated_benchmark() -> Benchmark:
 
 
 def alike_benchmark() -> Benchmark:
-    """The benchmark "generated-alike-v1": 40 clips whose targets pass look-alikes."""
+    """The benchmark "generated-alike-v1": 40 sequences whose targets pass look-alikes."""
     return Benchmark(
         "generated-alike-v1", tuple(make_sequence(_alike(number)) for number in range(1, 41))
     )
@@ -121,7 +121,7 @@ def random_spec(seed: int, **switches) -> SequenceSpec:
     """A spec drawn at random from a seed, for training and for choosing settings; `switches`
     override its fields.
 
-    The seeds of the benchmark's own clips are not reused: those of these clips start at a million.
+    The seeds of the benchmark's own sequences are not reused: those of these sequences start at a million.
     20,001 to 20,040 are the benchmark of look-alikes: use others for training and for choosing
     settings.
     """

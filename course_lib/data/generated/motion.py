@@ -1,4 +1,4 @@
-"""Motion in generated clips: smooth random curves, and the pose of a piece in every frame."""
+"""Motion in generated sequences: smooth random curves, and the pose of a piece in every frame."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Actor:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Everything that a clip shows in T frames of height × width.
+    """Everything that a sequence shows in T frames of height × width.
 
     Attributes:
         backdrop: (H', W', 3) uint8, larger than a frame.

@@ -1,4 +1,4 @@
-"""A generated clip: its specification, and how it is made from its seed.
+"""A generated sequence: its specification, and how it is made from its seed.
 
 Ground truth is exact: the box around the target's outline in each frame, clipped at the frame's
 edge. Like OTB's boxes, it covers the whole target even behind an occluder; a target wholly outside
@@ -26,7 +26,7 @@ from course_lib.geometry.boxes import area, from_corners
 
 @dataclass(frozen=True)
 class SequenceSpec:
-    """What a clip shows; 0 or False switches a property off."""
+    """What a sequence shows; 0 or False switches a property off."""
 
     name: str
     seed: int
@@ -55,7 +55,7 @@ class SequenceSpec:
 
 
 def make_sequence(spec: SequenceSpec) -> Sequence:
-    """The clip of a spec; its frames are drawn on demand.
+    """The sequence of a spec; its frames are drawn on demand.
 
     Tags per frame: "visible" (T,), the fraction in [0, 1] of the target's area that is inside the
     frame and not occluded; "occlusion" (T,) bool, whether an occluder covers part of it; and, if
@@ -97,10 +97,10 @@ def make_sequence(spec: SequenceSpec) -> Sequence:
 
 
 def attributes_of(spec: SequenceSpec, boxes: np.ndarray, covered: np.ndarray) -> frozenset[str]:
-    """The OTB tags of a clip: from the boxes where OTB defines them by numbers, else from the spec.
+    """The OTB tags of a sequence: from the boxes where OTB defines them by numbers, else from the spec.
 
     Args:
-        spec: specification of the clip.
+        spec: specification of the sequence.
         boxes: (T, 4) ground truth, NaN where the target is absent.
         covered: (T,) bool, whether an occluder covers part of the target.
     """

@@ -1,4 +1,4 @@
-"""Material for generated clips: photographs that come with scikit-image, textures made by code,
+"""Material for generated sequences: photographs that come with scikit-image, textures made by code,
 outlined pieces.
 
 The photographs ship inside the scikit-image package, which documents the origin of each in

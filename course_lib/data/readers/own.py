@@ -1,10 +1,10 @@
-"""A folder of your own clips: one subfolder each, with images or one video and a ground truth.
+"""A folder of your own sequences: one subfolder each, with images or one video and a ground truth.
 
     clips/dog/0001.jpg …  (or clips/dog/img/…, clips/dog/color/…, or one file, clips/dog/dog.mp4)
     clips/dog/groundtruth.txt        x,y,w,h per line, the top-left pixel is 0
     clips/dog/groundtruth_rect.txt   the same in OTB's convention, the top-left pixel is 1
 
-Two targets of one clip are annotated in `groundtruth_rect.1.txt` and `groundtruth_rect.2.txt`. A
+Two targets of one sequence are annotated in `groundtruth_rect.1.txt` and `groundtruth_rect.2.txt`. A
 frame in which the target is absent has the line nan,nan,nan,nan.
 """
 
@@ -28,16 +28,16 @@ from course_lib.files import LONGEST_NAME, NOT_IN_NAMES, digest
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".ts")
 TRUTH = re.compile(r"groundtruth(_rect(\.[0-9]+)?)?\.txt")
 LAYOUT = (
-    "expected a folder for each clip, with images or one video and groundtruth.txt "
+    "expected a folder for each sequence, with images or one video and groundtruth.txt "
     "(x,y,w,h per line, counted from 0) or groundtruth_rect.txt (counted from 1)"
 )
 
 
 def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
-    """The clips in a folder as a benchmark; a folder that is itself a clip is a benchmark of one.
+    """The sequences in a folder as a benchmark; a folder that is itself a sequence is a benchmark of one.
 
     Args:
-        folder: where the clips' folders are.
+        folder: where the sequences' folders are.
         first_pixel: what the box files call the top-left pixel, 0 or 1; None: 1 for
             `groundtruth_rect*.txt` as in OTB, 0 for `groundtruth.txt`.
 
@@ -46,7 +46,7 @@ def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
         results of two folders with the same name are kept apart.
 
     Raises:
-        MissingDataError: there is no clip.
+        MissingDataError: there is no sequence.
         DataError: a file, which is named, does not follow the layout.
     """
     folder = folder.expanduser().resolve()
@@ -54,7 +54,7 @@ def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
         raise MissingDataError(f"there is no folder {folder}; {LAYOUT}")
     folders = [folder] if _truths(folder) else _sequences(folder)
     if not folders:
-        raise MissingDataError(f"0 clips found in {folder}; {LAYOUT}")
+        raise MissingDataError(f"0 sequences found in {folder}; {LAYOUT}")
     first = _first_pixel(folders, first_pixel)
     sequences = [target for sequence in folders for target in _read_sequence(sequence, first)]
     return Benchmark(_name(folder), tuple(sequences), first, f"folder{first}:{folder}")
@@ -79,7 +79,7 @@ def _truths(sequence: Path) -> list[Path]:
 
 
 def _images(sequence: Path) -> Path | None:
-    """The folder that contains a clip's images, or None."""
+    """The folder that contains a sequence's images, or None."""
     for place in (sequence / "img", sequence / "color", sequence):
         if _with_suffix(place, IMAGE_SUFFIXES):
             return place
@@ -110,7 +110,7 @@ def _first_pixel(sequences: list[Path], asked: int | None) -> int:
 
 
 def _read_sequence(sequence: Path, first_pixel: int) -> list[Sequence]:
-    """The targets of one clip: one, or "dog.1" and "dog.2"."""
+    """The targets of one sequence: one, or "dog.1" and "dog.2"."""
     truths = _truths(sequence)
     if not truths:
         raise MissingDataError(
@@ -147,7 +147,7 @@ def _read_target(sequence: Path, path: Path, frames: Frames, first_pixel: int) -
 
 
 def _read_frames(sequence: Path) -> Frames:
-    """The frames of a clip: its images or its one video; raises DataError if it has both, several
+    """The frames of a sequence: its images or its one video; raises DataError if it has both, several
     videos or neither."""
     images, videos = _images(sequence), _videos(sequence)
     if len(videos) + bool(images) != 1:
