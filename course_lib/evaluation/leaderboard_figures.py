@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from course_lib import plots
 from course_lib.evaluation.published import published_scores
 
+ROW = 0.25  # inches of a figure for each tracker
 NAMES = {
     "ope": "one pass",
     "vot": "supervised",
@@ -27,7 +28,9 @@ def standings_plot(found: Mapping[str, Any]) -> tuple[Figure, str]:
     shown = [name for name in scores if any(name in row for row in trackers.values())]
     first = shown[0]
     order = sorted(trackers, key=lambda t: trackers[t].get(first, {}).get(scores[first], 0.0))
-    figure, axes = plots.new_figure(columns=len(shown), width=2.4 * len(shown) + 1.6, height=3.4)
+    figure, axes = plots.new_figure(
+        columns=len(shown), width=2.4 * len(shown) + 1.6, height=1.0 + ROW * len(order)
+    )
     told = []
     for ax, protocol in zip(axes.flat, shown, strict=True):
         rows = {t: trackers[t][protocol] for t in order if protocol in trackers[t]}
@@ -57,13 +60,13 @@ def accuracy_against_speed(found: Mapping[str, Any], protocol: str) -> tuple[Fig
     score = found["ranked_by"][protocol]
     shown = {t: r for t, r in found["trackers"].items() if protocol in r and "fps" in r}
     rows = {t: r for t, r in shown.items() if t != "stay-put"}  # it has nothing to compute
-    figure, axes = plots.new_figure(width=6.4, height=3.4)
+    figure, axes = plots.new_figure(width=8.4, height=4.6)
     ax: Axes = axes[0, 0]
     for k, row in enumerate(rows.values()):
         fps, value = row["fps"], row[protocol][score]
         color = plots.CYCLE[k % 8]
         ax.plot([fps, fps], row[protocol]["interval"], color=color, alpha=0.5)
-        ax.plot(fps, value, plots.MARKERS[k % 8], color=color, markersize=8)
+        ax.plot(fps, value, plots.MARKERS[(k + k // 8) % 8], color=color, markersize=8)
     ax.set(xscale="log", xlabel="frames per second", ylabel=score.upper())
     ax.set_ylim(0, None)
     ax.margins(x=0.15)
@@ -84,13 +87,14 @@ def ranks_plot(found: Mapping[str, Any]) -> tuple[Figure, str]:
     trackers, scores = found["trackers"], found["ranked_by"]
     protocols = [name for name in scores if any(name in row for row in trackers.values())]
     through = {t: row for t, row in trackers.items() if row.keys() >= set(protocols)}
-    figure, axes = plots.new_figure(width=7, height=3.6)
+    figure, axes = plots.new_figure(width=7.6, height=1.0 + ROW * len(through))
     ax: Axes = axes[0, 0]
     orders = [sorted(through, key=lambda t: -through[t][p][scores[p]]) for p in protocols]
     told = []
     for k, tracker in enumerate(through):
         ranks = [order.index(tracker) + 1 for order in orders]
-        ax.plot(range(len(protocols)), ranks, "o-", color=plots.CYCLE[k % 8])
+        look = {"color": plots.CYCLE[k % 8], "linestyle": plots.LINES[(k // 8) % len(plots.LINES)]}
+        ax.plot(range(len(protocols)), ranks, marker="o", **look)
         ax.annotate(tracker, (len(protocols) - 1, ranks[-1]), (6, -3), textcoords="offset points")
         told.append(f"{tracker} {', '.join(map(str, ranks))}")
     names = [NAMES.get(name, name) for name in protocols]
