@@ -45,7 +45,7 @@ class Arm:
         changes: settings that differ from the recipe's, by dotted name.
         ships_as: name under which the course ships its first seed's weights, unless the recipe is
             for a GPU; "" if it does not.
-        most: it is trained from the seeds 0 … most − 1 of those asked for, from all with None.
+        most: only seeds 0 … most − 1 of those asked for are used to train it; None uses all.
     """
 
     name: str
@@ -93,7 +93,7 @@ def study_options(
     parser.add_argument("recipes", type=Path, nargs=recipes)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(seeds)))
     parser.add_argument("--arms", nargs="+", default=arms, choices=arms, help="only these")
-    parser.add_argument("--part", default="0/1", help="this process of how many, for example 0/2")
+    parser.add_argument("--part", default="0/1", help="which part of how many, for example 0/2")
     parser.add_argument(
         "--finished", action="store_true", help="train nothing; print a table of finished runs"
     )

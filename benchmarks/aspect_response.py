@@ -2,11 +2,12 @@
 
 python benchmarks/aspect_response.py heads-upchannel heads-concat --write results/aspect_response.json
 
-For each sequence the tracker is put on the true place in four frames. `marked`: the first box has 0.5 to
-2 times the true aspect ratio and cuts the same exemplar. `believed`: so has the box that the tracker
-believes in (of a guided network, the mask in the search image). `penalised`: so it is, and the
-tracker's penalty on changes of shape is on. `seen`: the first box is right, and the later frames are
-stretched. The gain of each is the slope of log(found / true aspect) over log k; lesson 09 draws them.
+For each sequence the tracker is put on the true place in four frames. `marked`: the first box has
+0.5 to 2 times the true aspect ratio and cuts the same exemplar. `believed`: so has the box that the
+tracker believes in (for a guided network, the mask in the search image). `penalised`: as
+`believed`, with the tracker's penalty on changes of shape on. `seen`: the first box is right, and
+the later frames are stretched. The gain of each is the slope of log(found / true aspect) over log
+k; lesson 09 draws them.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 python benchmarks/atom_online.py --write results/atom_online.json
 
-VOT's supervised protocol: failures on the generated sequences with look-alikes and on real sequences with
-look-alikes, for several seeds of the classifier's first weights, of its samples and of the boxes'
-starts. "frozen" learns in the first frame alone; "no hard negatives" learns every tenth frame and
-never at once. Resumes where it was cut off: finished runs stand in the file. Lesson 12 reads it.
+VOT's supervised protocol: failures on the generated sequences with look-alikes and on real
+sequences with look-alikes, for several seeds of the classifier's first weights, of its samples and
+of the boxes' starts. "frozen" learns in the first frame alone; "no hard negatives" learns every
+tenth frame and never at once. Resumes where it was cut off: finished runs stand in the file. Lesson
+13 reads it.
 """
 
 from __future__ import annotations

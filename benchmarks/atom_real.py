@@ -2,9 +2,9 @@
 
 python benchmarks/atom_real.py --write results/atom_real_sequences.json
 
-One pass over all real sequences; settings are published ones or chosen on generated and training sequences.
-Besides the report, `fits` has for each tracker and sequence the fraction of frames with an IoU above
-0.5, 0.6, 0.7, 0.8 and 0.9. Lesson 12 reads the file.
+One pass over all real sequences; settings are published ones or chosen on generated and training
+sequences. Besides the report, `fits` has for each tracker and sequence the fraction of frames with
+an IoU above 0.5, 0.6, 0.7, 0.8 and 0.9. Lessons 12 and 13 read the file.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 python benchmarks/atom_size.py --write results/atom_size.json
 
-In each of eight frames per sequence the tracker is put on the true place and told that the target is
-0.6 to 1.68 times as large as it is; what it believes after one look is compared with the truth. The
-classifier is that of the first frame, and no score is too low: so it is refinement, or the choice
-among five scales, that answers. SiamRPN++ on the same backbone and SiamFC, with their own penalties
-and smoothing, stand beside it. Lesson 12 reads the file; nothing is chosen by it.
+In each of eight frames per sequence the tracker is put on the true place and told that the target
+is 0.6 to 1.68 times as large as it is; what it believes after one look is compared with the truth.
+The classifier is that of the first frame, and no score is too low: so it is refinement, or the
+choice among five scales, that answers. SiamRPN++ on the same backbone and SiamFC, with their own
+penalties and smoothing, stand beside it. Lesson 12 reads the file; nothing is chosen by it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Which solver gets furthest with ATOM's first frame for the same number of passes through the data?
+"""Which solver gets furthest with ATOM's first frame for the same number of passes through the
+data?
 
 python benchmarks/atom_solvers.py --write results/atom_solvers.json
 
-For each sequence of generated-alike-v1 the problem of the first frame is solved by conjugate gradients
-with and without the preconditioner, by Adam and by steepest descent. A pass is one computation of
-the residuals r, of Jᵀv or of J d; linearising costs two. Adam's learning rate is chosen on sequences
-that belong to no benchmark.
+For each sequence of generated-alike-v1 the problem of the first frame is solved by conjugate
+gradients with and without the preconditioner, by Adam and by steepest descent. A pass is one
+computation of the residuals r, of Jᵀv or of J d; linearising costs two. Adam's learning rate is
+chosen on sequences that belong to no benchmark.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def compare(residuals: Residuals, start: Vector, rate: float) -> dict[str, list[
 def main() -> None:
     """Choose Adam's rate, compare, write."""
     parser = options_of(__doc__)
-    parser.add_argument("--clips", type=int, default=40, help="how many of the benchmark's")
+    parser.add_argument("--clips", type=int, default=40, help="how many of its sequences")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -3,8 +3,8 @@
 python benchmarks/atom_speed.py --write results/atom_speed.json
 
 Medians over a generated sequence, milliseconds, of each part over the frames in which it runs;
-`frames_per_second` with updates and frozen. The first frame, which learns the classifier, is told
-apart. Lesson 13 reads the file.
+`frames_per_second` with updates and frozen. The first frame, in which the classifier is learned,
+is reported apart. Lesson 13 reads the file.
 """
 
 from __future__ import annotations

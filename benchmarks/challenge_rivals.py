@@ -3,7 +3,7 @@
     python benchmarks/challenge_rivals.py --write results/challenge_rivals.json
 
 The check of an entry reads the file, so that it need not run a network whenever it is asked.
-Those that can look for what they have lost are measured with re-detection, too, which the lesson
+Rivals that can search for a lost target are also measured with re-detection, which the lesson
 shows beside them. SiamFC runs in single precision.
 """
 

@@ -4,11 +4,11 @@
     PYTHONPATH=.reference python benchmarks/classical.py         print the tables
     … benchmarks/classical.py --write results/real_sequences.json    keep them
 
-One run, one thread, decoding left out. Real sequences, generated sequences, and the OTB targets beside the
-boxes that authors published on them. Speed is measured twice: over the sequences, and on a moving
-texture with a target of 83 × 97 pixels that every tracker follows, where "updates" is the fraction
-of frames in which it reported its target as found: a tracker that gives up is fast. Lessons 01, 02,
-03 and 06 read the file for their tables of real sequences.
+One run, one thread, decoding left out. Real sequences, generated sequences, and the OTB targets
+beside the boxes that authors published on them. Speed is measured twice: over the sequences, and on
+a moving texture with a target of 83 × 97 pixels that every tracker follows, where "updates" is the
+fraction of frames in which it reported its target as found: a tracker that gives up is fast.
+Lessons 01, 02, 03 and 06 read the file for their tables of real sequences.
 """
 
 from __future__ import annotations

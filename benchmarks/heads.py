@@ -2,11 +2,11 @@
 
 python benchmarks/heads.py recipes/train_heads.yaml --write results/heads.json
 
-All begin at random; two arms more are the up-channel head that begins as a similarity and the
+All begin at random; two more arms are the up-channel head that begins as a similarity and the
 concatenation without its mask. Resumes where it was cut off. Success and precision on the generated
-benchmark and on the real sequences, and in `clips` the AUC of every sequence; speed, parameters. The weights
-of the first seed ship as heads-NAME. Lesson 09 draws and tabulates the file; lesson 07 takes the
-change of aspect ratio in the real sequences from it.
+benchmark and on the real sequences, and in `clips` the AUC of every sequence; speed, parameters.
+The weights of the first seed ship as heads-NAME. Lesson 09 draws and tabulates the file; lesson 07
+takes the change of aspect ratio in the real sequences from it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from course_lib.training.settings import TrainSettings
 
 HEADS = ("upchannel", "depthwise", "broadcast", "concat")
 SIMILAR, UNGUIDED = "upchannel as similarity", "concat without a mask"
-# of SiamFC, which has no head, the backbone's last stage is trained
+# SiamFC has no head: its backbone's last stage is trained
 ARMS: dict[str, dict[str, Any]] = {
     "siamfc": {"network": "siamfc", "freeze": 5},
     **{head: {"proposals.head": head} for head in HEADS},

@@ -4,11 +4,11 @@
     python benchmarks/leaderboard.py --quiet                     real time and speeds: see below
     python benchmarks/leaderboard.py --finished --write results/leaderboard.json
 
-One pass (OPE), VOT's supervised and its multi-start protocol on the same sequences. Each run is kept in
-`runs/leaderboard/`, so the command resumes sequence by sequence; `--finished` measures nothing and makes
-the table of all trackers that are through. Intervals are of a bootstrap over sequences. The rank
-correlation of two protocols is over the trackers that both have; so is that with what was published
-of the same systems.
+One pass (OPE), VOT's supervised and its multi-start protocol on the same sequences. Each run is
+kept in `runs/leaderboard/`, so the command resumes sequence by sequence; `--finished` measures
+nothing and makes the table of all trackers that are done. Intervals come from a bootstrap over
+sequences. The rank correlation of two protocols is over the trackers that both have; so is that
+with what was published of the same systems.
 
 `--quiet` says that a core of the machine is free: only then are frames per second measured, in
 turns, and VOT's supervised protocol under the real-time rule, where a slow frame costs accuracy;

@@ -1,7 +1,7 @@
 """Shared by the measurements of lost targets: areas under ROC curves, pooled over sequences.
 
-A row is one pass over one sequence: "states", a letter for each frame from the second on, and "scores",
-a list of as many values for each signal.
+A row is one pass over one sequence: "states", a letter for each frame from the second on, and
+"scores", a list of as many values for each signal.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Row = dict[str, Any]
 
 
 def pooled(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (F,) of all sequences' frames, end to end, and whether (F,) each is in a state asked for;
-    frames in another of the lost states are left out.
+    """Scores (F,) of all sequences' frames, end to end, and whether (F,) each is in a state asked
+    for; frames in another of the lost states are left out.
 
     Args:
         rows: of the sequences.
@@ -38,9 +38,10 @@ def pooled(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, np.nd
 
 
 def won_pairs(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, ...]:
-    """What the area under the curve is made of, sequence by sequence: how many pairs (n, n) of a frame asked
-    for in one sequence and a followed one in another have the lower score in the former, ties counting
-    half; and the numbers (n,) of frames asked for, and of followed ones.
+    """What the area under the curve is made of, sequence by sequence: the number
+    (n, n) of pairs of a frame asked for in one sequence and a followed frame in another, in which
+    the former has the lower score, ties counting half; and the numbers (n,) of frames asked for,
+    and of followed frames.
 
     Args:
         rows: of the n sequences.
@@ -63,8 +64,8 @@ def won_pairs(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, ..
 
 
 def drawn_areas(rows: Items[Row], signal: str, asked: str) -> np.ndarray:
-    """Areas (DRAWS,) for sequences drawn with replacement: the same draws for every signal. NaN where a
-    draw has only frames of one kind.
+    """Areas (DRAWS,) for sequences drawn with replacement: the same draws for every signal. NaN
+    where a draw has only frames of one kind.
 
     Args:
         rows: of the sequences.

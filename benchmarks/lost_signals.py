@@ -1,14 +1,16 @@
-"""Does a tracker's score tell that it is lost? The ROC of each tracker's own, on targets that vanish.
+"""Does a tracker's score tell that it is lost? The ROC of each tracker's own, on targets that
+vanish.
 
     python benchmarks/lost_signals.py --write results/lost_signals.json
 
-Generated sequences whose target leaves the view or is hidden by objects, and the real sequences that OTB tags
-with occlusion (OCC) or out of view (OV); one pass each, all settings by default. A frame is "away" if
-the target is absent or less than a tenth of it is visible, and "elsewhere" if it can be seen, but the
-box has no overlap with it; in both the tracker is lost. `area` is the area under the ROC curve, pooled
-over frames, with an interval from drawing sequences again; `curve` is that of the generated sequences; and
-`shown` has the scores of two sequences, frame by frame. Passes are kept in runs/lost_signals/, so the
-same command resumes. Lesson 15 reads the file; nothing is chosen by it.
+Generated sequences whose target leaves the view or is hidden by objects, and the real sequences
+that OTB tags with occlusion (OCC) or out of view (OV); one pass each, all settings by default. A
+frame is "away" if the target is absent or less than a tenth of it is visible, and "elsewhere" if it
+can be seen, but the box has no overlap with it; in both the tracker is lost. `area` is the area
+under the ROC curve, pooled over frames, with an interval from drawing sequences again; `curve` is
+that of the generated sequences; and `shown` has the scores of two sequences, frame by frame. Passes
+are kept in runs/lost_signals/, so the same command resumes. Lesson 15 reads the file; nothing is
+chosen by it.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ from course_lib.places import RECIPES, RUNS
 from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker, confidence_of
 
-FIRST_SEED = 760_000  # of the generated sequences; no benchmark, no training and no choice has them
+FIRST_SEED = 760_000  # of the generated sequences; in no benchmark, training or choice of settings
 TAGS = {"OCC", "OV"}  # of the real sequences
 LEAST = 5  # frames out of sight, and as many in sight after them, in a generated sequence
 STATES = ("not found", "uncertain", "hard negative", "found")  # ATOM's, the worst first
@@ -109,8 +111,8 @@ PASSES = {
 
 
 def generated_clips(count: int) -> list[Sequence]:
-    """The first `count` random sequences whose target is out of sight for some frames, and then seen
-    again; by turns it leaves, and objects pass in front of it."""
+    """The first `count` random sequences whose target is out of sight for some frames, and then
+    seen again; by turns it leaves, and objects pass in front of it."""
     found: list[Sequence] = []
     for spec in random_specs(FIRST_SEED, 10 * count):
         if len(found) < count:
@@ -169,13 +171,13 @@ def kept_rows(name: str) -> dict[str, Row]:
 
 
 def key_of(sequence: Sequence) -> str:
-    """A name of a sequence that is another if its boxes are."""
+    """A name for a sequence that changes if its boxes do."""
     return f"{sequence.name} {sequence.identity()['truth']}"
 
 
 def measure(names: Items[str], sequences: Items[Sequence]) -> dict[str, dict[str, Row]]:
-    """Rows by tracker and sequence; each is kept as soon as it is there. Trackers without weights are
-    left out, and said to be.
+    """Rows by tracker and sequence; each is kept as soon as it is there. Trackers whose weights are
+    missing are left out, and named.
 
     Args:
         names: of PASSES.

@@ -6,8 +6,8 @@ python benchmarks/network_speed.py siamrpn++ --write results/siamrpnpp_speed.jso
 
 Plain: batch norm as layers, every padded cell computed and then cropped, NCHW, single precision,
 the correlation as one convolution. The trackers are the same, and so are their boxes. Lesson 10
-shows the results. In "siamdw", AlexNet is measured beside CIResNet-22, so that the two networks' own
-speeds can be compared too.
+shows the results. In "siamdw", AlexNet is measured beside CIResNet-22, so that the two networks'
+own speeds can be compared too.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@
 Equal pairs for all: STEPS steps of 16, from the same videos and photographs with the same sampling
 probabilities, on the same frozen backbone unless an arm says otherwise. ATOM's pairs are cut as it
 needs them, and SiamFC trains the backbone's last stage, since it has nothing else to train. Each
-network is then judged on held-out pairs, and by tracking the sequences of `training/by_tracking.py`:
-generated ones, and the held-out videos. Settings may be chosen by it; no sequence of OTB or VOT is seen.
-Resumes where it was cut off. Lessons 14 and 15 read the file.
+network is then judged on held-out pairs, and by tracking the sequences of
+`training/by_tracking.py`: generated ones, and the held-out videos. Settings may be chosen by it; no
+sequence of OTB or VOT is seen. Resumes where it was cut off. Lessons 14 and 15 read the file. 
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def headline(row: Row) -> dict[str, float]:
 
 
 def against(rows: list[Row], arm: str, other: str = BASE) -> dict[str, dict[str, float]]:
-    """By group of sequences: mean IoU of one arm minus another's, with an interval for other sequences and
-    other seeds.
+    """By group of sequences: mean IoU of one arm minus another's, with an interval for other
+    sequences and other seeds.
 
     Args:
         rows: of the study.

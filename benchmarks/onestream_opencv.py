@@ -2,11 +2,11 @@
 
 python benchmarks/onestream_opencv.py --write results/onestream_opencv.json
 
-Frames per second on a generated sequence, medians of passes in turn, so that the ratios hold on other
-machines: our tracker, the same with a template that attends to itself only and whose keys and values
-are kept, and `cv2.TrackerVit` with the exported file. The networks are new ones of the sizes d48,
-d128 and d192, since speed does not depend on the weights; all search around the first box. Needs the
-package onnx. Lesson 15 reads the file.
+Frames per second on a generated sequence, medians of passes in turn, so that the ratios hold on
+other machines: our tracker, the same with a template that attends to itself only and whose keys and
+values are kept, and `cv2.TrackerVit` with the exported file. The networks are new ones of the sizes
+d48, d128 and d192, since speed does not depend on the weights; all search around the first box.
+Needs the package onnx. Lesson 15 reads the file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Still(OneStreamTracker):
     """Our tracker, always searching around the first box: that of a new network would wander."""
 
     def decide(self, responses: np.ndarray) -> np.ndarray:
-        """As ours, without a consequence."""
+        """As ours, but the box it believes in stays."""
         before = self.box
         found = super().decide(responses)
         self.box = before

@@ -1,13 +1,14 @@
-"""How well does one stream follow real sequences, beside the trackers before it? And how fast is it?
+"""How well does one stream follow real sequences, beside the trackers before it? And how fast is
+it?
 
     python benchmarks/onestream_real.py --write results/onestream_real_sequences.json
 
-One pass over all real sequences and over generated-v1, settings published or chosen elsewhere; nothing is
-chosen here. The other trackers' passes over the real sequences stand in atom_real_sequences.json; they
-are taken from there while a pass over the shortest sequence still gives the AUC that is written there,
-and measured again otherwise, or with --again. `minus` has the one stream's AUC minus every other's,
-sequence by sequence, with an interval over sequences; `speed` is frames a second on one thread, in turns.
-Lesson 15 reads the file.
+One pass over all real sequences and over generated-v1, settings published or chosen elsewhere;
+nothing is chosen here. The other trackers' passes over the real sequences stand in
+atom_real_sequences.json; they are taken from there while a pass over the shortest sequence still
+gives the AUC that is written there, and measured again otherwise, or with --again. `minus` has the
+one stream's AUC minus every other's, sequence by sequence, with an interval over sequences; `speed`
+is frames a second on one thread, in turns. Lesson 15 reads the file.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ VARIANTS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
 REAL, GENERATED = "otb+vot2014", "generated-v1"
 SCORES = ("auc", "success50", "precision20")
 SEED, FRAMES = 720_000, 61  # of the sequence for speeds, atom_speed.py's
-SAME = 0.005  # AUC of a sequence that differs by less is the same
+SAME = 0.005  # AUCs of a sequence that differ by less count as equal
 
 Makers = Mapping[str, Callable[[], Tracker]]
 Rows = dict[str, dict[str, float]]  # by tracker
@@ -67,8 +68,8 @@ def scored(makers: Makers, benchmark: Benchmark) -> tuple[Rows, Rows]:
 
 
 def kept_rows(makers: Makers, benchmark: Benchmark, kept: dict[str, Any]) -> tuple[Rows, Rows]:
-    """Overall scores and AUC by sequence from an earlier file, of those trackers that still give what
-    it says on the shortest sequence.
+    """Overall scores and AUC by sequence from an earlier file, of those trackers that still give
+    what it says on the shortest sequence.
 
     Args:
         makers: of the trackers.

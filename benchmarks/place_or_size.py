@@ -8,8 +8,8 @@ What it gains by each is what its own errors of that kind cost. And its own size
 the one stream believes a fraction of every change, as SiamRPN++ does; SiamRPN++ without penalty and
 smoothing believes what it finds, as the one stream does. The one stream, and SiamRPN++ on the
 same backbone with the same pairs, on generated sequences, on held-out training videos, which belong
-to no benchmark, and on the real targets: there nothing is chosen, it is where the difference to be
-explained was seen. Lesson 15 reads the file.
+to no benchmark, and on the real targets, where nothing is chosen: they showed the difference that
+is to be explained. Lesson 15 reads the file.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ BATCH = 16
 
 
 def recipe_of(name: str) -> TrainSettings:
-    """The recipe on a network's card; an old card may name settings that there are no longer."""
+    """The recipe on a network's card; an old card may name settings that no longer exist."""
     kept = read_card(find_weights(name))["recipe"]
     known = {field.name for field in fields(ProposalSettings)}
     proposals = {key: value for key, value in kept["proposals"].items() if key in known}

@@ -1,4 +1,4 @@
-"""How well do the boxes score that six trackers' authors published on OTB-100?
+"""How well do the boxes that six trackers' authors published on OTB-100 score?
 
 python benchmarks/published.py --write results/otb100_published.json
 

@@ -3,11 +3,12 @@
     python benchmarks/refound.py --choose                          try thresholds, on other sequences
     python benchmarks/refound.py --write results/refound.json      measure, and keep the tables
 
-Each tracker with and without, sequence by sequence: those of generated-v1 whose target is hidden or leaves,
-and random ones like them. AUC over all frames, and over those after the target was first out of
-sight ("after"); "again" is the fraction of sequences whose target is followed in the last ten frames.
-Differences with 95 % intervals over sequences. Frames per second are of all in turns, on one sequence with
-an occlusion. `recipes/redetection_*.yaml` says what `--choose` chose, and on which weights.
+Each tracker with and without, sequence by sequence: those of generated-v1 whose target is hidden or
+leaves, and random ones like them. AUC over all frames, and over those after the target was first
+out of sight ("after"); "again" is the fraction of sequences whose target is followed in the last
+ten frames. Differences with 95 % intervals over sequences. Frames per second are of all in turns,
+on one sequence with an occlusion. `recipes/redetection_*.yaml` says what `--choose` chose, and with
+which weights.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ LAST = 10  # frames at the end of a sequence in which a target found again is fo
 FIRST_SEED, CHOICE_SEED = (
     730_000,
     740_000,
-)  # of random sequences; no benchmark and no training has them
+)  # of random sequences; in no benchmark and no training
 # thresholds tried by --choose: confidence to stay sure, and to be believed at another place
 TRIED: dict[str, tuple[Items[float], Items[float]]] = {
     "ncc": ((0.4, 0.5), (0.7, 0.8)),
@@ -51,18 +52,21 @@ TRIED: dict[str, tuple[Items[float], Items[float]]] = {
 
 
 def random_specs(first: int, count: int) -> list[SequenceSpec]:
-    """Specs of random sequences: by turns the target leaves, and two objects pass in front of it."""
+    """Specs of random sequences: by turns the target leaves, and two objects pass in front of
+    it."""
     switches = ({"leaves": True, "occluders": 0}, {"occluders": 2})
     return [random_spec(first + k, length=100, **switches[k % 2]) for k in range(count)]
 
 
 def measured_specs(count: int) -> list[SequenceSpec]:
-    """Specs of the sequences measured: generated-v1's that are hidden or leave, and `count` more."""
+    """Specs of the sequences measured: generated-v1's that are hidden or leave, and `count`
+    more."""
     return [s for s in SPECS if s.leaves or s.occluders] + random_specs(FIRST_SEED, count)
 
 
 def first_hidden(sequence: Sequence) -> int:
-    """The first frame in which the target is out of sight; the sequence's length if there is none."""
+    """The first frame in which the target is out of sight; the sequence's length if there is
+    none."""
     hidden = np.flatnonzero(sequence.tags["visible"] < HIDDEN)
     return int(hidden[0]) if len(hidden) else len(sequence)
 

@@ -4,8 +4,8 @@ python benchmarks/shift.py recipes/train_shift.yaml recipes/train_twins.yaml --f
 
 Two padded networks, each trained with targets moved by at most 0, 16, 32 and 64 pixels: SiamRPN++
 on a frozen EfficientNet-Lite0 ("lite0"), and SiamFC on the padded AlexNet twin, trained from noise
-("twin"). Resumes where it was cut off (see arms.py). For each: AUC sequence by sequence; how far its
-answers lag behind targets off the centre, pair by pair, on held-out pairs; its mean map over
+("twin"). Resumes where it was cut off (see arms.py). For each: AUC sequence by sequence; how far
+its answers lag behind targets off the centre, pair by pair, on held-out pairs; its mean map over
 targets everywhere. Beside them the AlexNet twins that come with the course, one padded, one not,
 and how far their boxes stay behind in generated sequences. Lesson 10 draws the file.
 """
@@ -64,8 +64,8 @@ def bias(network: nn.Module, exemplars: Tensor, wide: Tensor) -> dict[str, Any]:
 
 
 def stays_behind(weights: str, frames: int | None) -> dict[str, float]:
-    """By generated sequence, how much further from its start the target is than a twin's box, pixels
-    of the frame, mean over the frames.
+    """By generated sequence, how much further from its start the target is than a twin's box,
+    pixels of the frame, mean over the frames.
 
     Args:
         weights: of a SiamFC.

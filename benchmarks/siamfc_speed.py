@@ -4,7 +4,7 @@ OMP_NUM_THREADS=1 python benchmarks/siamfc_speed.py --write results/siamfc_speed
 
 Tracking and training: the same network, plain (NCHW, single precision, grouped correlation, padded
 copies for crops) against the course's. Data: 720p JPEG frames to pairs, with a mean in float and a
-decode for the size,  against the course's. On a GPU, pairs per second with generated data and with
+decode for the size, against the course's. On a GPU, pairs per second with generated data and with
 JPEG beside the network alone, and tracking in lock-step. No lesson reads the file.
 """
 

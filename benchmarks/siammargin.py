@@ -1,4 +1,4 @@
-"""SiamMargin's ablation repeated: what do cosine, margin, update and wider search each bring?
+"""SiamMargin's ablation repeated: what do cosine, margin, update and wider search each add?
 
 python benchmarks/siammargin.py recipes/train_siammargin.yaml recipes/train_siammargin_rpn.yaml \\
     --write results/siammargin.json
@@ -6,13 +6,13 @@ python benchmarks/siammargin.py recipes/train_siammargin.yaml recipes/train_siam
 Arms (what is trained): SiamFC; the same with a cosine; with the recipe's margin; with that margin
 pixel by pixel; with its softmax and no margin; a SiamRPN++ without and with a margin loss on its
 maps. SiamFC's labels are its own: right within 16 pixels and no ignored ring. At most five seeds of
-the two that the question is about, cosine and margin, three of the others.
-Variants (what the tracker does): see VARIANTS; update and wider search apart are measured on the
-first seed alone. VOT's supervised protocol on generated sequences with look-alikes, on the real
-VOT-2014 sequences and on real sequences with look-alikes; one pass over all real sequences. How distorted each
-arm's maps are, and were before training. Scores are kept sequence by sequence. Resumes where it was cut off
-(see arms.py); the real-time rule comes last, with the table: it needs a machine that does nothing
-else.
+the two that the question is about, cosine and margin, three of the others. Variants (what the
+tracker does): see VARIANTS; update and wider search apart are measured on the first seed alone.
+VOT's supervised protocol on generated sequences with look-alikes, on the real VOT-2014 sequences
+and on real sequences with look-alikes; one pass over all real sequences. How distorted each arm's
+maps are, and were before training. Scores are kept sequence by sequence. Resumes where it was cut
+off (see arms.py); the real-time rule comes last, with the table: it needs a machine that does
+nothing else.
 
 Lesson 11 reads the file: the table of arms and variants beside the authors' ablation, the
 histograms of cosines, the maps' distortion, and the cost of the update.
@@ -105,8 +105,8 @@ def sequences() -> dict[str, list[Sequence]]:
 
 
 def thresholds_of(network: torch.nn.Module) -> dict[str, float]:
-    """`sure` and `unsure` of a SiamMargin: quantiles of its highest cosine, with the target in view,
-    on generated sequences that are not in the benchmark."""
+    """`sure` and `unsure` of a SiamMargin: quantiles of its highest cosine, with the target in
+    view, on generated sequences that are not in the benchmark."""
     parts = [make_sequence(random_spec(FIRST_SEED + k, length=40)) for k in range(COUNT)]
     peaks = responses_of(maps_of(network), moments_of(parts, every=4)).max((1, 2))  # (N,)
     sure, unsure = np.quantile(peaks, (SURE, UNSURE))
@@ -148,8 +148,8 @@ def passed(make: Callable[[], Tracker]) -> dict[str, float]:
 
 
 def distortion(network: torch.nn.Module, arm: str) -> Row:
-    """Distortion of the arm's maps on generated and real sequences; histograms of cosines by class, and
-    of log-odds below a proposal head."""
+    """Distortion of the arm's maps on generated and real sequences; histograms of cosines by class,
+    and of log-odds below a proposal head."""
     reads = {"map": maps_of(network)}
     if arm.startswith("siamrpn"):
         reads["score"] = maps_of(network, scores=True)
@@ -260,7 +260,8 @@ def time_of_update(runtime: SiamFCRuntime, sequence: Sequence) -> dict[str, floa
 
 
 def table_of(arms: list[Arm], first: TrainSettings, rows: list[Row]) -> dict[str, Any]:
-    """The table's entries beside the runs, `rows`; `first`: settings of an arm with that network."""
+    """The table's entries beside the runs, `rows`; `first`: settings of an arm with that
+    network."""
     sequence, place = sequences()["generated"][0], choose_placement(precision="fp32")
     # the cost of a frame does not depend on the weights
     whole = SiamMargin(backbone="ciresnet22").eval()

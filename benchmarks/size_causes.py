@@ -3,10 +3,10 @@
 python benchmarks/size_causes.py recipes/train_size.yaml --write results/size_causes.json
 
 Each arm takes back one thing that the recipe does about size; "as before" takes back all of them.
-Gain and bias of the size response come from 20 generated sequences and the held-out training videos, on
-which settings may be chosen; those on generated-v1 and on the real targets stand beside them, sequence
-by sequence in `clips`, and choose nothing.
-Resumes where it was cut off. Lesson 08 draws the file.
+Gain and bias of the size response come from 20 generated sequences and the held-out training
+videos, on which settings may be chosen; those on generated-v1 and on the real targets stand beside
+them, sequence by sequence in `clips`, and choose nothing. Resumes where it was cut off. Lesson 08
+draws the file.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 python benchmarks/size_response.py siamrpn siamrpn-sized siamrpnpp-lite0 --write results/size_response.json
 
-For each sequence the search image is cut around the true place at 0.6 to 1.68 times the true scale; the
-size of the chosen proposal, against the truth, gives a line with slope g and height b. In the loop
-of the tracker the size then settles at exp(b / (1 − g)) times the truth: `settles`.
+For each sequence the search image is cut around the true place at 0.6 to 1.68 times the true scale;
+the size of the chosen proposal, against the truth, gives a line with slope g and height b. In the
+loop of the tracker the size then settles at exp(b / (1 − g)) times the truth: `settles`.
 
 Then the tracker itself, "as found" and "inverted". Gain and bias of the inversion, and for both the
 rate at which the size moves, are chosen on generated-v1 and the training videos; nothing is chosen
@@ -101,7 +101,8 @@ def response_of(
 
 
 def tracking_of(make: Callable[[], Any], sequences: list[Sequence]) -> dict[str, Any]:
-    """AUC, precision and drift of one tracker on a set of sequences, means or medians and by sequence."""
+    """AUC, precision and drift of one tracker on a set of sequences, means or medians and by
+    sequence."""
     rows: dict[str, dict[str, Any]] = {}
     for sequence in sequences:
         boxes = track(make(), sequence).boxes
@@ -173,7 +174,7 @@ def main() -> None:
     parser = options_of(__doc__)
     parser.add_argument("weights", nargs="+", help="names or paths of proposal networks")
     parser.add_argument("--frames", type=int, default=FRAMES, help="of each sequence")
-    parser.add_argument("--responses", action="store_true", help="these alone, without tracking")
+    parser.add_argument("--responses", action="store_true", help="responses only, without tracking")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

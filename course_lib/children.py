@@ -106,8 +106,8 @@ def ending_us() -> Iterator[None]:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Signals that come within reach this process afterwards: between a command's start and the
-    moment its process has a name here, nobody could end what it starts."""
+    """Signals that arrive inside the block reach this process after it: between a command's start
+    and the moment its process has a name here, nobody could end what it starts."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -215,8 +215,8 @@ def draw_seeds(ax: Axes, values: Mapping[str, ArrayLike], label: str | None = No
 
 
 def label_points(ax: Axes, spots: Mapping[str, tuple[float, float]], fontsize: int = 8) -> None:
-    """Write the name of each point beside it, on the side where it covers least: neither another
-    point, nor a name, nor the edge, if there is such a side. Call it after the limits are set.
+    """Write the name of each point beside it, on the side where it covers least: if possible no
+    other point, no other name and no edge. Call it after the limits are set.
 
     Args:
         ax: where the points are drawn.

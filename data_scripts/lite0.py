@@ -1,4 +1,5 @@
-"""Make weights/lite0.safetensors again: EfficientNet-Lite0, trained on ImageNet, to its fifth stage.
+"""Make weights/lite0.safetensors again: EfficientNet-Lite0, trained on ImageNet, stages one to
+five.
 
 python data_scripts/lite0.py
 

@@ -5,9 +5,9 @@ python data_scripts/own.py make frames/ instances.json --dataset pets --name cat
 python data_scripts/own.py check data/own/pets
 
 `make` takes a video or a folder of images, and labels as CSV, COCO's JSON or CVAT's XML, and writes
-<root>/own/<dataset>/<name>/img/00000001.jpg … and groundtruth.txt, a sequence for each target. `check`
-(and `make`, at its end) draws boxes onto some frames of each sequence: look at them before you measure
-anything.
+<root>/own/<dataset>/<name>/img/00000001.jpg … and groundtruth.txt, a sequence for each target.
+`check` (and `make`, at its end) draws boxes onto some frames of each sequence: look at them before
+you measure anything.
 """
 
 from __future__ import annotations
@@ -77,7 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     option("--name", help="of the sequence (default: the video's or the folder's)")
     option("--first-frame", type=int, default=0, help="number of the first frame (default: 0)")
-    option("--first-pixel", type=int, choices=(0, 1), default=0, help="of the labels (default: 0)")
+    option(
+        "--first-pixel",
+        type=int,
+        choices=(0, 1),
+        default=0,
+        help="number of the top-left pixel in the labels (default: 0)",
+    )
     option("--only-labelled", action="store_true", help="leave out frames without a label")
     checked = commands.add_parser("check", help="draw the boxes of a folder of sequences")
     checked.add_argument("folder", type=Path, help="as for --benchmark folder:PATH")
@@ -124,7 +130,7 @@ def make(
     empty = [target for target, of in kept.items() if not len(of)]
     if empty:
         raise DataError(
-            f"{path}: target {empty[0]!r} is absent in every frame; expected a box in one"
+            f"{path}: target {empty[0]!r} is absent in every frame; expected a box in at least one"
         )
     called = {t: f"{name}-{_plain(t)}" if len(found) > 1 else name for t in found}
     _check_free(folder, called.values(), path)
@@ -143,8 +149,8 @@ def make(
 
 
 def frames_of(boxes: np.ndarray, only_labelled: bool) -> np.ndarray:
-    """Numbers (N,) of the frames that make a sequence of boxes (T, 4): from the first with a box on, or
-    only those with one."""
+    """Numbers (N,) of the frames that make a sequence of boxes (T, 4): from the first with a box
+    on, or only those with one."""
     labelled = np.flatnonzero(np.isfinite(boxes[:, 0]))
     return labelled if only_labelled or not len(labelled) else np.arange(labelled[0], len(boxes))
 
@@ -194,8 +200,8 @@ def _check_inside(box: np.ndarray, shape: tuple[int, ...], where: str) -> None:
     if x >= W or y >= H or x + w <= 0 or y + h <= 0 or w > 2 * W or h > 2 * H:
         raise DataError(
             f"{where} (counted from 0): the box is {x:g}, {y:g}, {w:g}, {h:g} in a frame of "
-            f"{W}×{H} pixels; expected one that overlaps it. Are the labels of another size of the "
-            "video, or corners instead of sizes?"
+            f"{W}×{H} pixels; expected one that overlaps it. Were the labels drawn on the video in "
+            "another size, or do they hold corners instead of sizes?"
         )
 
 
@@ -227,11 +233,11 @@ def _say(name: str, boxes: np.ndarray, kept: np.ndarray, only_labelled: bool) ->
     labelled = int(np.isfinite(boxes[:, 0]).sum())
     print(f"{name}: {len(kept)} frames, {labelled} with a box", end="")
     left = len(boxes) - len(kept)
-    print(f"; {left} left out, before the first or without a box" if left else "")
+    print(f"; {left} left out, before the first box or without one" if left else "")
     if not only_labelled and labelled < FEW * len(kept):
         print(
             f"  {len(kept) - labelled} frames without a box count as absent. If you labelled only "
-            "some frames, say --only-labelled."
+            "some frames, add --only-labelled."
         )
 
 

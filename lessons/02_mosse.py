@@ -818,7 +818,7 @@ plots.show(
 #
 # ### Why 7?
 #
-# The paper reports PSRs of 20 to 60 while a target is tracked well, and takes values around 7 as a sign of an occlusion or a failure. Look at all frames of all sequences: what was the PSR where your box was right (IoU of .5 or more), and where it was wrong?
+# The paper reports PSRs of 20 to 60 while a target is tracked well, and takes values around 7 as a sign of an occlusion or a failure. What was the PSR where your box was right (IoU of .5 or more), and where it was wrong?
 
 # %%
 figure, axes = plots.new_figure(width=8, height=2.8, columns=2, sharey=True)
@@ -895,7 +895,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} AUC with the threshold minus AUC without it, one bar per sequence; above each panel the mean with its 95 % interval. OTB's sequences are tagged like the generated ones; VOT's have no tags. Gains and losses are few and large; for many sequences nothing changes.
+# {{figure}} AUC with the threshold minus AUC without it, one bar per sequence; above each panel the mean with its 95 % interval. VOT's sequences have no tags. Gains and losses are few and large.
 #
 # <details><summary>What came of it</summary>
 #
@@ -955,7 +955,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# Over all 24 sequences, one: $\eta = 1$, which forgets everything in each frame, loses .162 ± .100. From 0, where the filter stays as the first frame made it, to 0.5 every interval reaches 0. The best rate differs from sequence to sequence, and 24 sequences are too few to prefer one. Papers that print a best rate without an interval have the same problem.
+# Over all 24 sequences, one: $\eta = 1$, which forgets everything in each frame, loses .162 ± .100. From 0, where the filter stays as the first frame made it, to 0.5 every interval reaches 0. The best rate differs from sequence to sequence, and 24 sequences are too few to prefer one.
 # </details>
 #
 # ## Your tracker, the course's, and template matching
@@ -1029,7 +1029,7 @@ for other in ("mosse-never-lost", "ncc", "opencv-mosse", "stay-put"):
 #
 # ## An open task
 #
-# Yours and the course's MOSSE differ in the seven ways listed above, and you now have everything to find out which of them matters. Or invent your own change. The cell below is such a change, in a subclass: every second frame counts half. It is a start, not a finding: read its interval.
+# Yours and the course's MOSSE differ in the seven ways listed above, and you now have everything to find out which of them matters. Or invent your own change, such as the one below, in a subclass: every second frame counts half.
 
 
 # %%

@@ -1,8 +1,8 @@
 """The aspect response of a tracker: mark the target with a box of another shape, or stretch what is
-seen, and look which shape is found.
+seen, and see which shape is found.
 
 The EPFL report remarks that SiamRPN uses the exemplar's box only to cut the exemplar: its aspect
-ratio w / h is lost. Two lines take the remark apart, each like the size response's
+ratio w / h is lost. Two fitted lines test this remark, each like the size response's
 (`analysis.size_response`): log(found / true aspect) = g · log k + b.
 
 - `marked`: the box in the first frame has k times the true aspect and cuts the same exemplar. A
@@ -109,7 +109,7 @@ def _views(frames: Any, boxes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]
     visible = np.flatnonzero(np.isfinite(boxes).all(-1) & (boxes[:, 2:] > 0).all(-1))
     if len(visible) < 2:
         raise DataError(
-            f"the target is visible in {len(visible)} frames; expected two at least, one to start "
+            f"the target is visible in {len(visible)} frames; expected at least two, one to start "
             "on and one to measure"
         )
     few = np.linspace(1, len(visible) - 1, min(LOOKS, len(visible) - 1)).round().astype(int)

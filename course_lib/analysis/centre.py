@@ -69,8 +69,8 @@ def _proposals(network: nn.Module, exemplars: Tensor) -> Answer:
 
 
 def moved_to(wide: Tensor, right: float, down: float) -> Tensor:
-    """Search images (B, 3, 255, 255) out of wide crops (B, 3, W, W) with the target at the centre:
-    here it stands `right` and `down` pixels from it."""
+    """Search images (B, 3, 255, 255) cut from wide crops (B, 3, W, W), which have the target at
+    their centre: in the search images it lies `right` and `down` pixels from the centre."""
     spare = (wide.shape[-1] - SEARCH) // 2
     top, left = spare - round(down), spare - round(right)
     return wide[:, :, top : top + SEARCH, left : left + SEARCH]
@@ -78,7 +78,8 @@ def moved_to(wide: Tensor, right: float, down: float) -> Tensor:
 
 def lags(answer: Answer, wide: Tensor, distances: np.ndarray) -> np.ndarray:
     """How far the answer stays behind the target (D, B), in search pixels, on the way from the
-    centre to the target: 0 for one that has no bias, d for one that always says "at the centre".
+    centre to the target: 0 for a network without bias, d for one that always says "at the centre",
+    at distance d.
 
     Each is the mean over DIRECTIONS.
 

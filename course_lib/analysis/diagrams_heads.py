@@ -125,9 +125,10 @@ def concat_diagram() -> tuple[Figure, str]:
     diagram.text(12.1, 3.6, f"SSD's maps and default boxes:\n{proposals:,} proposals", size=9)
     alt = (
         f"SiamConcatRPN: exemplar and search image of {size} pixels, each with a mask as fourth "
-        f"channel, pass one ResNet-50 to maps of {coarse[0]} × {coarse[0]}, which are joined to "
-        f"{both[1]:,} channels; three global convolutions of {', '.join(map(str, kernels))} cells, a "
-        f"refinement with layer 2, and maps of {listed} cells give {proposals:,} proposals"
+        f"channel, pass through one ResNet-50 to maps of {coarse[0]} × {coarse[0]}, which are "
+        f"concatenated to {both[1]:,} channels; three global convolutions of "
+        f"{', '.join(map(str, kernels))} cells, a refinement with layer 2, and maps of {listed} "
+        f"cells give {proposals:,} proposals"
     )
     return diagram.figure, alt
 
@@ -166,10 +167,10 @@ def broadcast_diagram() -> tuple[Figure, str]:
     diagram.join(joint, plates[0])
     diagram.text(10.6, 3.3, f"default boxes on the last two:\n{proposals:,} proposals", size=9)
     alt = (
-        f"SiamBroadcastRPN: the central {seen} pixels of the exemplar pass a ResNet-50 of their own "
-        f"to {z[0]} × {z[0]} cells, which are max-pooled to one vector of {z[1]} numbers; it is "
-        f"repeated at each of the search image's {x[0]} × {x[0]} cells; convolutions on the joint "
-        f"{both[1]:,} channels give {proposals:,} proposals"
+        f"SiamBroadcastRPN: the central {seen} pixels of the exemplar pass through a ResNet-50 of "
+        f"their own to {z[0]} × {z[0]} cells, which are max-pooled to a vector of {z[1]} numbers; "
+        f"it is repeated at each of the search image's {x[0]} × {x[0]} cells; convolutions on the "
+        f"joint {both[1]:,} channels give {proposals:,} proposals"
     )
     return diagram.figure, alt
 

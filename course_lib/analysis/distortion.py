@@ -34,9 +34,8 @@ class MapStudy:
         on_alike: (N,) bool, whether it lies within the radius of a look-alike instead.
         lead: (N,) highest cell on the target minus the highest one beyond the ring, in standard
             deviations of the cells beyond the ring. Below 0 another location wins.
-        ahead: (N,) highest cell on the target minus the highest one on a look-alike; NaN without
-        one
-            in the map.
+        ahead: (N,) highest cell on the target minus the highest one on a look-alike; NaN if there
+            is no look-alike in the map.
         psr: (N,) peak-to-sidelobe ratio: highest cell on the target minus the mean beyond the ring,
             in the same unit.
         values: values of the cells by kind, see KINDS; the ring around the target is left out.

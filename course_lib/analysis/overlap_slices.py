@@ -106,8 +106,8 @@ def check_judge(judge: Judge, boxes: Tensor) -> None:
         raise DataError(f"the judge gives {found} for boxes (P, 4); expected a tensor (P,)")
     if not value.requires_grad:
         raise DataError(
-            "the judge's IoU has no gradient in the boxes, so that there is nothing to climb; "
-            "expected torch operations that are differentiable in the boxes"
+            "the judge's IoU has no gradient with respect to the boxes, so there is nothing to "
+            "climb; expected torch operations that are differentiable in the boxes"
         )
 
 

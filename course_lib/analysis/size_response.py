@@ -1,8 +1,8 @@
 """The size response of a network: believe in a wrong size, and see what size it finds.
 
-A tracker cuts its search image by the size it believes in. If that is q times the true one, the
-target looks smaller by 1/q, and a network that measures finds the true size all the same. One that
-repeats its anchor finds what was believed. In between,
+A tracker cuts its search image by the size it believes in. If that is q times the true size, the
+target looks 1/q times as large, and a network that measures finds the true size all the same. A
+network that repeats its anchor finds the size believed in. In between,
 
     log(found / true) = g · log q + b,
 
@@ -94,7 +94,7 @@ def found_sizes(
     visible = np.flatnonzero(np.isfinite(boxes).all(-1) & (boxes[:, 2:] > 0).all(-1))
     if len(visible) < 2:
         raise DataError(
-            f"the target is visible in {len(visible)} frames; expected two at least, one to start "
+            f"the target is visible in {len(visible)} frames; expected at least two, one to start "
             "on and one to measure"
         )
     places = np.linspace(1, len(visible) - 1, min(count, len(visible) - 1)).round().astype(int)
@@ -121,14 +121,14 @@ def fit_response(logs: ArrayLike, factors: ArrayLike = FACTORS) -> SizeResponse:
         factors: (K,) q.
 
     Raises:
-        DataError: for fewer than two factors was the target found.
+        DataError: the target was found for fewer than two factors.
     """
     logs = np.atleast_2d(np.asarray(logs, dtype=np.float64))  # (F, K)
     seen = np.isfinite(logs).any(0)  # (K,)
     if seen.sum() < 2:
         raise DataError(
-            f"the target was found at {seen.sum()} of {logs.shape[1]} sizes; a line needs two. Is "
-            "this a tracker of boxes, and the sequence one that it can follow?"
+            f"the target was found at {seen.sum()} of {logs.shape[1]} sizes; a line needs two. "
+            "Does this tracker find boxes, and can it follow this sequence?"
         )
     medians = np.nanmedian(logs[:, seen], axis=0)  # (K',)
     gain, bias = np.polyfit(np.log(np.asarray(factors))[seen], medians, 1)

@@ -53,7 +53,7 @@ def replace_what_cannot_be_shown() -> None:
 
 
 def too_old() -> str:
-    """The message under a Python that is too old for the course."""
+    """The message for a Python that is too old for the course."""
     wanted = ".".join(map(str, OLDEST_PYTHON))
     return (
         f"this is Python {sys.version.split()[0]} ({sys.executable}); the course needs {wanted} or "

@@ -192,7 +192,7 @@ def _memory() -> list[Finding]:
 
 def _disk() -> Finding:
     free = shutil.disk_usage(_nearest(RUNS)).free / GIB
-    remedy = "make room: results and videos need about 2 GiB" if free < 2 else ""
+    remedy = "free some disk space: results and videos need about 2 GiB" if free < 2 else ""
     return Finding("note" if remedy else "ok", f"{free:.1f} GiB of free disk in {PROJECT}", remedy)
 
 

@@ -52,20 +52,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--recipe", help="YAML file with settings, for a single tracker")
     option(
         "--label",
-        help="name of the results' folder, for a single tracker; default: the tracker's name",
+        help="name of the folder of results, for a single tracker; default: the tracker's name",
     )
     option(
         "--absent-below",
         type=float,
         metavar="SCORE",
-        help="report the target absent where the tracker's score (`last.score`) is lower; for a "
-        "single tracker, and protocols that count absence: multistart, longterm, vots",
+        help="report the target absent where the tracker's score (`last.score`) is lower than "
+        "this; for a single tracker and protocols that count absence: multistart, longterm, vots",
     )
     option(
         "--fresh",
         action="store_true",
-        help="run again even what has results: those that this command made for these trackers, "
-        "sequences and protocol are replaced, nothing else",
+        help="run again even where there are results: those that this command made for these "
+        "trackers, sequences and protocol are replaced, nothing else",
     )
     option(
         "--set",
@@ -96,7 +96,7 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
         "--first-pixel",
         type=int,
         choices=(0, 1),
-        help="number of the top-left pixel in the boxes' files of folder:PATH "
+        help="number of the top-left pixel in the box files of folder:PATH "
         "(default: 1 for groundtruth_rect*.txt, 0 for groundtruth.txt)",
     )
     option(
@@ -165,7 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"part {arguments.part}: {len(benchmark)} of {len(whole)} sequences are done, in "
             f"{results}. With all parts in one folder, `python -m course_lib report --tracker "
-            f"{' '.join(labels)}` and the same --benchmark and --protocol show the table."
+            f"{' '.join(labels)}` with the same --benchmark and --protocol shows the table."
         )
         return 0
     more = {"per_sequence": arguments.per_sequence}

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"({', '.join(f'{v:.6f}' for v in deviation)})"
     )
     print(
-        f"in Python: course_lib.models.export.opencv_tracker({str(path)!r}) is a cv2.TrackerVit "
-        "with it, all set; give it frames in RGB"
+        f"in Python: course_lib.models.export.opencv_tracker({str(path)!r}) returns a "
+        "cv2.TrackerVit with it, ready to run; give it frames in RGB"
     )
     return 0

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     cards, points = lesson_cards(NOTEBOOKS), points_of(MY_WORK)
     for number, card in cards.items():
         got = points.get(number, 0)
-        print(f"{card.title}: {'cannot be read' if got is None else got} of {card.points} points")
+        print(f"{card.title}: {'? (unreadable)' if got is None else got} of {card.points} points")
     whole = sum(card.points for card in cards.values())
     print(f"in all: {sum(p or 0 for p in points.values())} of {whole} points")
     print(f"wrote {write_home(NOTEBOOKS, MY_WORK)}; `tracking-course lab` opens it")

@@ -46,11 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_box_arguments(parser)
     add_tracker_arguments(parser)
     option("--redetect", action="store_true", help="search everywhere when the target is lost")
-    option("--frames", type=int, help="end after so many frames")
+    option("--frames", type=int, help="end after this many frames")
     option("--headless", action="store_true", help="show no window; needs --box and --out")
     option("--out", "--output", type=Path, help="video to write (.mp4), with a table beside it")
     option("--quiet", action="store_true", help="no progress bar")
-    parser.epilog = "In the window: s draws the box again, q or Escape ends, as Ctrl-C does."
+    parser.epilog = "In the window, s lets you draw the box again; q, Escape or Ctrl-C ends."
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,8 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     tracker = _make(arguments)  # wrong settings are reported before the camera starts
     if thresholds_of(tracker) is None:
         print(
-            f"live: no threshold says whether {tracker.name} is sure with these weights; it shows "
-            "its box alone",
+            f"live: no threshold says whether {tracker.name} is sure with these weights; only its "
+            "box is shown",
             file=sys.stderr,
         )
     out = arguments.out

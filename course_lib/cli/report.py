@@ -100,7 +100,9 @@ def _export(arguments: argparse.Namespace, results: Path, benchmark: Benchmark) 
     layout, folder = arguments.export
     if layout not in LAYOUTS or layout == "course":
         others = ", ".join(name for name in LAYOUTS if name != "course")
-        raise SettingsError(f"--export {layout} is no toolkit's layout; expected one of {others}")
+        raise SettingsError(
+            f"--export {layout} is not a toolkit's layout; expected one of {others}"
+        )
     if arguments.layout == "course":
         for note in check_kept(results, benchmark, arguments.tracker, arguments.protocol):
             print(note)
@@ -145,8 +147,8 @@ def _own_benchmark(results: Path, own: list[str], names: list[str]) -> str:
         if all((results / name / plain_name(label, "--tracker")).is_dir() for label in own):
             return name
     raise MissingDataError(
-        f"{', '.join(own)}: neither published (there are {', '.join(names)}) nor all in {results} "
-        f"below one of {', '.join(OTB)}. Run `python -m course_lib evaluate --benchmark otb "
+        f"{', '.join(own)}: neither published ({', '.join(names)} are) nor all with results in "
+        f"{results} on one of {', '.join(OTB)}. Run `python -m course_lib evaluate --benchmark otb "
         "--tracker "
         f"{' '.join(own)}` first."
     )

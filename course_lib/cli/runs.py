@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", help="only these (default: all)")
     parser.add_argument("--due", action="store_true", help="do what is not done yet")
     parser.add_argument(
-        "--budget", default="9m", metavar="TIME", help="stop in time: 90s, 9m, 2h (default 9m)"
+        "--budget", default="9m", metavar="TIME", help="stop within TIME: 90s, 9m, 2h (default 9m)"
     )
 
 

@@ -126,7 +126,7 @@ def find_lesson(name: str, folder: Path) -> Path:
         )
     if len(found) > 1:
         raise CourseError(
-            f"{name!r} fits several lessons: {', '.join(p.stem for p in found)}; give the number"
+            f"{name!r} matches several lessons: {', '.join(p.stem for p in found)}; give the number"
         )
     return found[0]
 

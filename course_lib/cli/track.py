@@ -95,7 +95,7 @@ def add_tracker_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="settings",
         metavar="KEY=VALUE",
-        help="settings that win over the recipe, for example rate=0.2",
+        help="settings that override the recipe's, for example rate=0.2",
     )
     option("--weights", help="a name or a .safetensors file, for a deep tracker")
     option("--device", help="auto, cpu or cuda, for a deep tracker")
@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not all(arguments.video):
         raise SettingsError("--video is empty; expected a video, a folder of images, or a pattern")
     if arguments.select:
-        check_display("give the box by --box x,y,w,h instead of --select")
+        check_display("give the box with --box x,y,w,h instead of --select")
     tracker = make_chosen(arguments)
     frames = find_frames(arguments.video)
     out = _out(arguments, frames)

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="settings that win over the recipe",
+        help="settings that override the recipe's",
     )
     parser.add_argument("--root", type=Path, help="data root (default: COURSE_DATA, or data/)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")

@@ -17,7 +17,7 @@ ESCAPE = 27
 def check_display(instead: str) -> None:
     """Raise CourseError, which says what to do `instead`, if no window can be shown here.
 
-    It is found out before, because without a screen OpenCV's Qt ends the whole program.
+    This is checked first, because without a screen OpenCV's Qt ends the whole program.
     """
     backend = _backend()
     if backend == "NONE":
@@ -40,7 +40,7 @@ def select_box(frame: np.ndarray) -> np.ndarray:
 
     Raises CourseError if none was drawn.
     """
-    print("draw a box around the target, then press Enter (c or Escape: none)", file=sys.stderr)
+    print("draw a box around the target, then press Enter (c or Escape cancels)", file=sys.stderr)
     box = cv2.selectROI(NAME, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), showCrosshair=False)
     cv2.destroyWindow(NAME)
     if box[2] <= 0 or box[3] <= 0:

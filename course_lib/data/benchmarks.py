@@ -18,7 +18,7 @@ from course_lib.places import data_root
 
 BOUNDING = "-bounding"  # suffix of a VOT benchmark whose trackers get the boxes of VOT's toolkit
 
-# A folder of your own sequences, "folder:PATH"; 0 or 1 is what its files call the top-left pixel.
+# A folder of your own sequences, "folder:PATH"; 0 or 1 is the top-left pixel's number in its files.
 OWN = re.compile(r"folder([01]?):(.*)", re.DOTALL)
 
 # Benchmarks made by code, and the function that makes each; imported when asked for.
@@ -59,8 +59,8 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     toolkit, so its results have their own folder. "got10k-val", "got10k-test", "got10k-train",
     "lasot", "trackingnet-test" and "uav123" are in `<root>/got10k/val` and so on; "nfs30" and
     "nfs240" are `<root>/nfs` at 30 and 240 frames per second. "folder:PATH" is
-    a folder of your own sequences, see `readers.own`; "folder0:PATH" and "folder1:PATH" say what its
-    box files call the top-left pixel.
+    a folder of your own sequences, see `readers.own`; "folder0:PATH" and "folder1:PATH" say
+    from which number its box files count pixels.
 
     Args:
         name: name of the benchmark, or several joined with "+"; everything after "folder:" is a
@@ -113,7 +113,7 @@ def _parts(name: str) -> list[str]:
 
 def _own(first_pixel: str, path: str) -> Benchmark:
     if not path.strip():
-        raise SettingsError("folder: has no path; expected for example folder:my_clips")
+        raise SettingsError("'folder:' has no path; expected, for example, folder:my_clips")
     read = load(f"{READERS}.own:read_own")
     return read(Path(path), int(first_pixel) if first_pixel else None)
 

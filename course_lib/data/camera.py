@@ -1,4 +1,4 @@
-"""Frames of a camera of this machine, each as soon as it is there."""
+"""Frames of a camera of this machine, each as soon as it arrives."""
 
 from __future__ import annotations
 

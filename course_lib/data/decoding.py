@@ -156,7 +156,7 @@ def _packets(
 
 
 class Clock:
-    """Times of frames from their time stamps: they rise from 0, even where sequences were joined."""
+    """Times of frames from their time stamps: they rise from 0, even where videos were joined."""
 
     def __init__(self, rate: Fraction, may_jump: bool) -> None:
         self.step, self.may_jump = 1 / rate, may_jump

@@ -23,7 +23,7 @@ REMEDY = (
 
 
 class Unreadable(DataError):
-    """Too much of the training data cannot be read to train on the rest as if nothing were
+    """Too much of the training data is unreadable for training to go on as if nothing were
     missing."""
 
 

@@ -46,7 +46,7 @@ class JpegFrames(Frames):
     def __init__(self) -> None:
         # closed, and with it deleted, when this object goes
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        self._lock = threading.Lock()  # the file has one place at which all read and write
+        self._lock = threading.Lock()  # the file has one position, shared by all reads and writes
         self._offsets = [0]  # frame i is in the bytes from number i to number i + 1
 
     def __len__(self) -> int:

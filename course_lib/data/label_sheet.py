@@ -13,8 +13,8 @@ SUSPECTS = 2  # frames shown for each kind of jump
 
 
 def suspects(boxes: np.ndarray, count: int = SUSPECTS) -> dict[int, str]:
-    """Frames whose label is most likely wrong, and why: where the box (T, 4) moves farthest, in its
-    own sides, and where its size changes most, compared with the frame before."""
+    """Frames whose label is most likely wrong, and why: where the box (T, 4) moves farthest,
+    measured in its own sides, and where its size changes most, compared with the frame before."""
     sides = np.sqrt(boxes[:, 2] * boxes[:, 3])  # (T,)
     centres = boxes[:, :2] + boxes[:, 2:] / 2  # (T, 2)
     steps = np.linalg.norm(np.diff(centres, axis=0), axis=1) / sides[:-1]  # (T - 1,)

@@ -2,7 +2,7 @@
 XML in `labels_coco` and `labels_cvat`.
 
 Each label is one target in one frame. `boxes_by_target` puts them in the order of the frames, and
-refuses what cannot be right with the place in the file.
+refuses what cannot be right, naming the place in the file.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def read_labels_of(path: Path) -> list[Label]:
     if path.suffix.lower() not in READERS:
         more = " Unpack it, and give the file inside." if path.suffix.lower() == ".zip" else ""
         raise DataError(
-            f"{path} is no file of labels that is known; expected .csv or .txt (x,y,w,h), .json "
+            f"{path} is not a known kind of label file; expected .csv or .txt (x,y,w,h), .json "
             f"(COCO) or .xml (CVAT).{more}"
         )
     labels = load(READERS[path.suffix.lower()])(path)
@@ -194,11 +194,11 @@ def boxes_by_target(
         labels: in any order.
         frames: names of the T image files in order, or T for a video.
         first_frame: number of the first frame in the file.
-        first_pixel: what the file calls the top-left pixel.
+        first_pixel: number of the top-left pixel in the file.
 
     Raises:
-        DataError: a frame does not exist, two labels are of one target in one frame, or a file with
-            one line for each frame has another number of lines.
+        DataError: a frame does not exist, two labels are of one target in one frame, or a file that
+            should have one line for each frame has more or fewer.
     """
     count = frames if isinstance(frames, int) else len(frames)
     places = {} if isinstance(frames, int) else {name: t for t, name in enumerate(frames)}
@@ -239,7 +239,7 @@ def _place(label: Label, places: dict[str, int], count: int, first_frame: int) -
         last = first_frame + count - 1
         raise DataError(
             f"{label.where}: the frame is {label.frame!r}; expected {first_frame} to {last}. If "
-            f"the file counts from {1 - first_frame}, say --first-frame {1 - first_frame}."
+            f"the file counts from {1 - first_frame}, add --first-frame {1 - first_frame}."
         )
     return number - first_frame
 

@@ -40,7 +40,7 @@ def read_coco_labels(path: Path) -> list[Label]:
         if not isinstance(box, list) or len(box) != 4:
             raise DataError(
                 f"{where}: bbox is {str(box)[:40]}; expected four numbers x, y, w, h. Masks alone "
-                "are not taken: export boxes as well."
+                "are not enough: export boxes as well."
             )
         labels.append(Label(_target(note, kinds), images[image], box_from(box, where), where))
     return labels

@@ -117,9 +117,9 @@ def generated_objects(
 ) -> tuple[list[OutlinedObject], list[Photograph]]:
     """`count` pieces with outlines made by code, and the photographs to paste them over.
 
-    Every second one is a piece of a photograph, in one category with the others from there; the
-    rest are painted and share a category. Nothing is downloaded; textures and outlines use other
-    seeds than the generated benchmarks.
+    Every second one is a piece of a photograph, in one category with others of that photograph;
+    the rest are painted and share a category. Nothing is downloaded; the seeds of textures and
+    outlines are not those of the generated benchmarks.
     """
     objects = []
     for k in range(count):

@@ -141,7 +141,7 @@ def farthest(
     augmentation: Augmentation, search: int, exemplar: int, factor: float | None = None
 ) -> float:
     """How far from the target's centre a crop of a pair may reach along an axis, in pixels at
-    the scale at which its SiamFC square is `EXEMPLAR` wide. Crops of videos, which are not
+    the scale at which its SiamFC square is `EXEMPLAR` wide. For crops of videos, which are not
     rotated.
 
     Args:

@@ -41,7 +41,7 @@ def folder_at(address: str) -> Path:
 def size_of(path: Path) -> int | None:
     """Bytes of a file; None if there is no such file.
 
-    `Path.is_file` would say so of a store that does not answer, too.
+    `Path.is_file` would also say no if the store does not answer.
     """
     try:
         return path.stat().st_size

@@ -1,9 +1,10 @@
-"""How sure is the difference of two arms of a study, each trained with a few seeds and tracked on
-the same sequences?
+"""How sure is the difference between two arms of a study, each trained with a few seeds and tracked
+on the same sequences?
 
-Other sequences would have given another difference, and so would other seeds. What sequences do shows in
-the difference itself, sequence by sequence. Two seeds say next to nothing of how far seeds lie apart; the
-seeds of all arms together do, if they are about as far apart in each.
+Other sequences would have given another difference, and so would other seeds. What other sequences
+would do shows in the difference itself, sequence by sequence. Two seeds say next to nothing about
+how far seeds lie apart; the seeds of all arms together say more, if they are about as far apart in
+each.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def spread_of_seeds(runs: Iterable[Run], score: Callable[[Run], float]) -> tuple
 def score_difference(
     runs: Iterable[Run], arm: str, other: str, score: Callable[[Run], float]
 ) -> Interval | None:
-    """A score of one arm minus another's, with its interval for other seeds: without end while no
-    arm has two. None while one of them has no run.
+    """A score of one arm minus another's, with its interval for other seeds: infinitely wide
+    while no arm has two. None while either arm has no run.
 
     Args:
         runs: of the study.
@@ -80,8 +81,8 @@ def score_difference(
 
 def arm_difference(runs: Iterable[Run], arm: str, other: str, group: str) -> Interval | None:
     """The score of one arm minus another's, with its interval for other sequences and other seeds:
-    without end while there is one sequence, or no arm with two seeds. None while one of them has no
-    run.
+    infinitely wide while there is only one sequence, or no arm with two seeds. None while either
+    arm has no run.
 
     Args:
         runs: of the study.

@@ -88,7 +88,7 @@ class Standing:
         return Spread.of(self.values[k], self.drawn[:, k])
 
     def only(self, names: tuple[str, ...]) -> Standing:
-        """The same of some of the trackers, in the order given."""
+        """The same for some of the trackers, in the order given."""
         places = [self.names.index(name) for name in names]
         return Standing(names, self.values[places], self.drawn[:, places])
 

@@ -76,8 +76,9 @@ def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
     """(low, high) for a benchmark: as published, or else from its sequences' `lengths`.
 
     Where VOT published none, the course has its own rule: the range that holds the middle half of
-    the lengths, counted after the first frame. (With one more frame, runs without a failure would
-    end before it and only failed ones would count.) Say so beside the number.
+    the lengths, counted after the first frame. (If that frame counted, a range could reach a length
+    at which all runs without a failure have ended and only failed ones count.) Say so beside the
+    number.
     """
     year = benchmark.removesuffix(BOUNDING)
     if year in INTERVALS:
@@ -103,7 +104,7 @@ def supervised_scores(
 ) -> dict[str, float]:
     """All of VOT's scores of one tracker; the repetitions on a sequence are averaged.
 
-    EAO has no average of a sequence: as in the toolkit, the segments of all runs weigh the same.
+    EAO has no value for one sequence: as in the toolkit, the segments of all runs weigh the same.
 
     Args:
         sequences: its runs on each sequence, one or more.

@@ -75,14 +75,14 @@ def score_entry(
         name: of the entry; by default its own.
 
     Raises:
-        SettingsError: for fewer than two sequences, no rival, or a rival of the entry's name.
+        SettingsError: for fewer than two sequences, no rival, or a rival with the entry's name.
         DataError: if a tracker returns anything but a box.
     """
     name = name or entry().name
     if len(sequences) < 2 or not rivals or name in rivals:
         raise SettingsError(
             f"{len(sequences)} sequences and the rivals {', '.join(rivals) or 'none'} were given "
-            f"for the entry {name!r}; expected at least two sequences and a rival of another name"
+            f"for the entry {name!r}; expected at least two sequences and a rival with another name"
         )
     scores, boxes = {}, ()
     for label, make in {name: entry, **rivals}.items():
@@ -113,9 +113,9 @@ def entry_report(scores: EntryScores, path: Path, words: str = "") -> Path:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE}</style></head><body><h1>{title}</h1><p>{html.escape(words)}</p>"
         f"<p>Mean IoU after the first frame, one pass over {len(scores.sequences)} sequences: "
-        f"{scores.scores[scores.name].mean():.3f}. Intervals are of a bootstrap over the "
-        "sequences, the same draws for both trackers: what other sequences <em>of this kind</em> "
-        f"might have said.</p>{_table(scores)}{figures}</body></html>\n"
+        f"{scores.scores[scores.name].mean():.3f}. Intervals come from a bootstrap over the "
+        "sequences, with the same draws for both trackers: what other sequences <em>of this "
+        f"kind</em> might have shown.</p>{_table(scores)}{figures}</body></html>\n"
     )
     write_whole(path, page)
     return path
@@ -180,10 +180,10 @@ def failure_figure(scores: EntryScores, rank: int = 0) -> tuple[Figure, str]:
     for t in shown:
         line.axvline(t, color="0.6", linewidth=0.8)
     line.set(xlabel="frame", ylabel="IoU", ylim=(0, 1), xlim=(0, last))
-    said = f"misses first in frame {first}" if len(missed) else f"is lowest in frame {first}"
+    said = f"is first 0 in frame {first}" if len(missed) else f"is lowest in frame {first}"
     return figure, (
         f"The {ORDER[rank]} failure: {sequence.name}, mean IoU "
         f"{scores.scores[scores.name][place]:.3f}. "
         f"Frames {', '.join(map(str, shown))} with the true box (solid) and the entry's (dashed), "
-        f"and the IoU along the sequence; it {said}."
+        f"and the IoU along the sequence, which {said}."
     )

@@ -82,7 +82,7 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether a difference with this interval is told apart from none."""
+        """Whether a difference with this interval can be told apart from zero."""
         return abs(self.mean) > self.half_width
 
     def __str__(self) -> str:

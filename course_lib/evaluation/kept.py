@@ -82,7 +82,7 @@ def _refuse(found: list[tuple[Run, str]], remedy: str) -> None:
         (folder, why), names = next(iter(reasons.items()))
         more = f" (and {len(found) - len(names)} more results)" if len(found) > len(names) else ""
         raise CourseError(
-            f"{folder} holds results that are not what is asked for, of {join_words(names)}: "
+            f"{folder} holds results of {join_words(names)} that are not what is asked for: "
             f"{why}{more}. {remedy}"
         )
 
@@ -147,7 +147,7 @@ def _check_one_tracker(records: dict[Run, dict[str, Any]]) -> None:
         why = differences(one["made_by"], other["made_by"])
         if why:
             raise DataError(
-                f"{run.folder} holds results of several settings: from {first.sequence.name} to "
-                f"{run.sequence.name}, {'; '.join(why)}. Run `evaluate` with --fresh on all of "
-                "them, or keep them apart with --label."
+                f"{run.folder} holds results made with several settings: from "
+                f"{first.sequence.name} to {run.sequence.name}, {'; '.join(why)}. Run `evaluate` "
+                "with --fresh on all of them, or keep them apart with --label."
             )

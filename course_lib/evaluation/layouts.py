@@ -174,7 +174,7 @@ def _text_first(path: Path) -> Path:
 
 
 def _repetitions(first: Path) -> dict[int, Path]:
-    """Files by number that differ from `first` in it alone; text is preferred to binary."""
+    """Files by number, named like `first` but for that number; text is preferred to binary."""
     form = re.compile(re.escape(first.stem.removesuffix("001")) + r"[0-9]{3}\.(bin|txt)")
     beside = sorted(first.parent.iterdir()) if first.parent.is_dir() else []
     found = {path.stem: path for path in beside if form.fullmatch(path.name) and path.is_file()}

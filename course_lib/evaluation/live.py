@@ -27,8 +27,8 @@ FINDS_AGAIN = "-redetection"  # what the name of a tracker with re-detection end
 
 
 def live_names() -> list[str]:
-    """All trackers of the course, each followed by itself with re-detection where there are
-    thresholds for it."""
+    """All trackers of the course, each followed by its variant with re-detection where there
+    are thresholds for it."""
     names = []
     for name in ALL_NAMES:
         names += [name] + [name + FINDS_AGAIN] * (redetection_recipe(name) is not None)
@@ -45,8 +45,8 @@ def make_live(name: str) -> Tracker:
 
 
 def thresholds_of(tracker: Tracker) -> RedetectionSettings | None:
-    """From which confidence a tracker with its weights is sure, and after how many frames unsure it
-    is lost; None if nobody has chosen it."""
+    """The confidence from which a tracker with its weights is sure, and the number of unsure frames
+    after which it is lost; None if nobody has chosen them."""
     if isinstance(tracker, Redetection):
         return tracker.settings
     recipe = recipe_for(tracker)

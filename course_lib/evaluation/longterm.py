@@ -141,9 +141,9 @@ def _scores_beside(path: Path, length: int) -> np.ndarray:
 def thresholds(scores: np.ndarray, resolution: int = RESOLUTION) -> np.ndarray:
     """Thresholds of the score (n,) of all sequences: falling, from ∞ to −∞, (≤ resolution,).
 
-    Between the two, every score if there are few; else `resolution` − 2 of the sorted ones, evenly
-    spread by rank. The toolkit leaves out as many at either end as lie between two of them, so
-    neither the highest nor the lowest score is one, and scores that are equal may be repeated.
+    Between the two stands every score if there are few; else `resolution` − 2 of the sorted scores,
+    evenly spread by rank. At either end the toolkit leaves out as many scores as lie between two
+    thresholds, so neither the highest nor the lowest is one, and equal scores may be repeated.
     """
     falling = np.sort(scores[~np.isnan(scores)])[::-1]
     inner = resolution - 2

@@ -78,6 +78,6 @@ def _checked(scores: ArrayLike, lost: ArrayLike) -> tuple[np.ndarray, np.ndarray
     if np.isnan(scores).any():
         raise DataError(
             f"{int(np.isnan(scores).sum())} of {len(scores)} scores are NaN; leave out the frames "
-            "without a score, as the first of a sequence"
+            "without a score, such as the first of a sequence"
         )
     return scores, lost

@@ -66,7 +66,7 @@ def anchors(sequence: Sequence) -> dict[int, int]:
     They come in the toolkit's order, the forward ones first. If the benchmark names none (VOT does,
     in `anchor.value`), the course places its own: on the first, the last and every
     50th frame, moved by at most five frames to one where half the target can be seen; each runs
-    towards the side that is longer.
+    in the direction that has more frames.
 
     Raises DataError if there is no frame to start on.
     """
@@ -75,7 +75,7 @@ def anchors(sequence: Sequence) -> dict[int, int]:
     if not found:
         raise DataError(
             f"{sequence.name} has no frame to start on: no anchor, or no visible target within "
-            f"{REACH} frames of one. Leave it out with --sequences."
+            f"{REACH} frames of one. To leave the sequence out, name the others with --sequences."
         )
     blind = [t for t in found if not is_valid(sequence.boxes[t])]
     if blind:

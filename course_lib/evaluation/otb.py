@@ -2,8 +2,8 @@
 
 Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; details as in the authors' MATLAB toolkit,
 `calcSeqErrRobust.m` and `calcRectInt.m`, but for one: a frame without a true box is left out here.
-The toolkit counts it, and a frame whose true box has a coordinate of 0 or less (counted from 1) as
-well, as missed by success and hit by precision. On the published boxes of OTB-100, where a few
+The toolkit counts such a frame, and one whose true box has a coordinate of 0 or less (counted from
+1), as a miss for success and as a hit for precision. On the published boxes of OTB-100, where a few
 sequences have such frames, that moves a mean by at most .001. OTB's other protocols are in
 `tre_sre.py`.
 """

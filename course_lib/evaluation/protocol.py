@@ -56,7 +56,7 @@ class Protocol:
         return None
 
     def files(self, whole: Path, sequence: Sequence, repetition: int = 1) -> list[Path]:
-        """A file of boxes for each pass, "calm.tre-00012.txt" beside `whole`, "calm.txt", OPE's.
+        """A file of boxes for each pass: "calm.tre-00012.txt", beside OPE's `whole`, "calm.txt".
 
         Args:
             whole: the file that OPE writes.

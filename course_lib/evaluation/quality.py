@@ -35,8 +35,8 @@ def frame_counts(run: ReportedRun) -> dict[str, int]:
 
 
 def frame_quality(run: ReportedRun) -> float:
-    """Mean over all frames of the overlap; 1 for an absence that is noticed, 0 for one that is not
-    and for a target that is not reported."""
+    """Mean over all frames of the overlap, which is 1 for an absence that is noticed, 0 for one
+    that is not, and 0 for a target that is not reported."""
     return float(run.overlaps[run.known].mean())
 
 

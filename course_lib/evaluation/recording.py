@@ -44,8 +44,8 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """In this frame a target was drawn and its tracker started, or the target was dropped, if
-    there is no box."""
+    """In this frame a target was drawn and its tracker started or, if there is no box, the target
+    was dropped."""
 
     frame: int
     target: int

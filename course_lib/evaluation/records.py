@@ -34,7 +34,7 @@ class State(Enum):
     """The state of a run on disk."""
 
     OPEN = "nothing of it is there, or it was cut off"
-    DONE = "its results are whole, and of what is asked for"
+    DONE = "its results are complete, and are what is asked for"
     OTHER = "its results are ours, but of something else or changed since"
     FOREIGN = "its results are not ours"
 
@@ -161,9 +161,9 @@ def _foreign(run: Run) -> str:
     if (run.folder / "tracker.json").is_file():
         return (
             "they were made by an earlier version of the course, "
-            "which did not record what they are of"
+            "which did not record what they were measured on"
         )
-    return "they have no record of what they are of: `evaluate` did not make them"
+    return "they have no record of their origin: `evaluate` did not make them"
 
 
 def changed_files(run: Run, record: dict[str, Any]) -> str:
@@ -192,7 +192,7 @@ def remove(run: Run) -> None:
 
 
 def _earlier_passes(run: Run) -> list[Path]:
-    """Unchanged files that the record names, in the run's folders and named as its own are."""
+    """Unchanged files that the record names, in the run's folders and named like its own files."""
     try:
         stated = (read_record(run) or {}).get("files") or {}
     except DataError:

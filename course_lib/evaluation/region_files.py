@@ -69,7 +69,7 @@ def _read_lines(path: Path) -> list[np.ndarray]:
 
 def _parsed(line: str, where: str) -> np.ndarray:
     if line.startswith("m"):
-        raise DataError(f"{where} holds a mask; reports are scored if they are boxes or polygons")
+        raise DataError(f"{where} holds a mask; only boxes and polygons are scored as results")
     try:
         region = np.array([float(word) for word in re.split(r"[,\s]+", line.rstrip(","))])
     except ValueError:
@@ -104,7 +104,7 @@ def _unpacked(content: bytes, at: int, where: str) -> tuple[np.ndarray, int]:
         form, at = f"<{2 * struct.unpack_from('<H', content, at)[0]}f", at + 2
     if form is None:
         what = {3: "a mask", 4: "a point"}.get(kind, f"a region of unknown kind {kind}")
-        raise DataError(f"{where} holds {what}; reports are scored if they are boxes or polygons")
+        raise DataError(f"{where} holds {what}; only boxes and polygons are scored as results")
     region = np.array(struct.unpack_from(form, content, at), dtype=np.float64)
     return _checked(region, where, region.tolist()), at + struct.calcsize(form)
 

@@ -53,7 +53,7 @@ def region_overlap(a: Region, b: Region, height: int, width: int) -> float:
 
 
 def is_like_a_code(region: Region) -> bool:
-    """Whether a region, without NaN, overlaps by 1 with a code, which says that there is none.
+    """Whether a region, without NaN, overlaps by 1 with a code, which stands for no region.
 
     For the toolkit a code lies on the pixel (0, 0). So the box 0,0,0,0, which trackers write for an
     absent target, is like a code, and so is every region that spans at most one column or row

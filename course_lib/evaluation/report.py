@@ -85,7 +85,7 @@ def vot_scores(
         By tracker, the protocol's `columns`.
 
     Raises:
-        MissingDataError: if a run is missing; DataError if a file is not one, or the truth is
+        MissingDataError: if a run is missing; DataError if a file holds none, or the truth is
             withheld.
     """
     row, table = protocol_named(protocol), {}

@@ -1,6 +1,6 @@
 """Rules of benchmarks that are scored differently from the course's rule for OTB; reports name
-them. What LaSOT's toolkit does with boxes at the border and with curves that are 0 it has from
-OTB's."""
+them. LaSOT's toolkit has inherited from OTB's what it does with boxes at the border and with curves
+that are 0."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Rule:
         more = ""
         if self.border_apart:
             more = (
-                " As in its toolkit, a frame whose true box has a coordinate of 0 or less is "
-                "missed by success and hit by precision."
+                " As in its toolkit, a frame whose true box has a coordinate of 0 or less "
+                "counts as a miss for success and as a hit for precision."
             )
         return f"Frames without a true box {absent}; normalised precision is {read}.{more}"
 

@@ -13,8 +13,9 @@ from course_lib.evaluation.multistart_scores import Rule, progress
 
 
 def draw_runs(ax: Axes, runs: Items[AnchoredRun], length: int, rule: Rule = progress) -> str:
-    """Draw every run as a bar over the frames, coloured by its overlap, 0 to 1. A triangle is where
-    it starts and points to where it goes, a cross where it fails; from there on the bar is thin.
+    """Draw every run as a bar over the frames, coloured by its overlap, 0 to 1. A triangle
+    marks its start and points in its direction, a cross marks its failure; from there on the bar is
+    thin.
 
     Args:
         ax: where to draw.

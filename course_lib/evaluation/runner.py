@@ -113,8 +113,8 @@ def _check(trackers, benchmark, root, protocol, workers, lockstep) -> None:
     if any(spec.absent_below is not None for spec in trackers) and not PROTOCOLS[protocol].absence:
         counted = [name for name, row in PROTOCOLS.items() if row.absence]
         raise SettingsError(
-            f"protocol {protocol!r} wants a box in every frame, so --absent-below does not go with "
-            f"it; expected one of {', '.join(counted)}"
+            f"protocol {protocol!r} wants a box in every frame, so --absent-below cannot be used; "
+            f"expected one of the protocols {', '.join(counted)}"
         )
     check_root(Path(root))
 

@@ -182,7 +182,7 @@ class Quality(LongTerm):
     note = (
         "Robustness and the two errors are fractions of the frames with a target and add up to 1; "
         "the first frame counts as not reported, as in VOT's toolkit. Absence-detection quality is "
-        "the fraction noticed of the frames without one, where a sequence has more than ten."
+        "the noticed fraction of the frames without a target, if a sequence has more than ten."
     )
 
     def score(self, runs: list[list[ReportedRun]], benchmark: Benchmark) -> dict[str, float]:

@@ -219,8 +219,8 @@ class Report:
         empty = ", ".join(f"{name} {t.empty}" for name, t in self.trackers.items() if t.empty)
         if empty:
             notes.append(
-                f"Rows of the results that hold no box (NaN, no width or height): {empty}. As in "
-                "OTB's toolkit, the box before stands in for each."
+                f"Rows of the results that hold no box (NaN, no width or height): {empty}. Each is "
+                "replaced by the last box before it, as in OTB's toolkit."
             )
         return notes
 

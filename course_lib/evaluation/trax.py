@@ -51,7 +51,8 @@ def serve(
         send: sends bytes to it at once.
 
     Raises:
-        CourseError: what the client sent is not understood or cannot be tracked; it was told.
+        CourseError: if what the client sent is not understood or cannot be tracked; the client
+            has been told.
     """
     hello = {"version": "1", "name": name, "identifier": name, "image": IMAGES}
     about = {f"trax.{key}": text for key, text in {**hello, "region": "rectangle;"}.items()}
@@ -97,6 +98,6 @@ def _arguments(message: Message, count: int) -> Items[str]:
         raise DataError(
             f"the client sent {message.kind} with {len(message.arguments)} arguments; expected "
             f"{count}: an image{' and a box' * (count - 1)}. A depth or infrared channel is not "
-            "taken."
+            "accepted."
         )
     return message.arguments

@@ -149,7 +149,7 @@ def _bytes_of(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error as problem:
-        raise DataError(f"the client sent an image that is no Base64 ({problem})") from None
+        raise DataError(f"the client sent an image that is not Base64 ({problem})") from None
 
 
 def box_of(text: str) -> np.ndarray:
@@ -165,6 +165,6 @@ def box_of(text: str) -> np.ndarray:
     if not np.isfinite(numbers).all() or (count != 4 and (count < 6 or count % 2)):
         raise DataError(
             f"the client sent a region {text[:SHOWN]!r}; expected a rectangle x,y,w,h or a "
-            "polygon. Masks are not among the regions that this tracker takes."
+            "polygon. This tracker does not accept masks."
         )
     return numbers if count == 4 else bounding_box(numbers)

@@ -1,8 +1,8 @@
 """Searching for a tracker's settings: how much of a published number is the network, and how much
 the search?
 
-The optimiser is Optuna's TPE (Bergstra et al., NeurIPS 2011); ours only adds that it never
-sees a benchmark, just generated sequences.
+The optimiser is Optuna's TPE (Bergstra et al., NeurIPS 2011); ours only adds that it sees
+generated sequences alone, no real benchmark.
 """
 
 from __future__ import annotations

@@ -115,8 +115,8 @@ def averages_over_frames(
 ) -> dict[str, float]:
     """The averages of pysot: over the runs on each sequence, then over all frames together.
 
-    So a sequence counts by its frames, however often it was run: VOT's toolkit runs one three times
-    if the runs are equal, and else up to fifteen times.
+    So a sequence counts by its frames, however often it was run: VOT's toolkit tracks it three
+    times if the runs are equal, otherwise up to fifteen times.
 
     Source: pysot, `toolkit/evaluation/ar_benchmark.py`.
 
@@ -242,7 +242,7 @@ def _code(region: np.ndarray, where: str, started: bool) -> int:
         raise DataError(f"{where}: {f'{code:g}'!r}; expected 1, 2, 0 or x,y,w,h")
     if code in (FAILURE, TRACKED) and not started:
         raise DataError(
-            f"{where} comes before any start (1): the results of one pass? Expected those of the "
-            "supervised protocol"
+            f"{where} comes before any start (1): are these the results of one pass? "
+            "Expected those of the supervised protocol"
         )
     return int(code)

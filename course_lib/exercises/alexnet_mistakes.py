@@ -102,8 +102,8 @@ def _without_gradient(right):
 _SHARED = alexnet.build_alexnet()
 
 MISTAKES: dict[str, Codes] = {
-    "your features are those of pooling windows of 2 × 2 cells; they are 3 × 3, with stride "
-    "2. The maps happen to have the same size": [
+    "your features are those of pooling windows of 2 × 2 cells; pool over 3 × 3, with stride 2. "
+    "The maps happen to have the same size": [
         _changed(pool1=nn.MaxPool2d(2, 2), pool2=nn.MaxPool2d(2, 2)),
         _changed(pool1=nn.MaxPool2d(2, 2)),
         _changed(pool2=nn.MaxPool2d(2, 2)),
@@ -114,7 +114,9 @@ MISTAKES: dict[str, Codes] = {
         _changed(pool2=nn.AvgPool2d(3, 2)),
         _changed(pool1=nn.AvgPool2d(2, 2), pool2=nn.AvgPool2d(2, 2)),
     ],
-    "no feature of your network is negative: there is no ReLU after conv5": _changed(bn5=nn.ReLU()),
+    "no feature of your network is negative: leave out the ReLU after conv5": _changed(
+        bn5=nn.ReLU()
+    ),
     "a ReLU is missing in your network: it follows the batch norm of each of conv1 to conv4": [
         _changed(relu=nn.Identity()),
         *(_without_relu(k) for k in range(1, 5)),

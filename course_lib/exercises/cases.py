@@ -1,5 +1,5 @@
-"""Many cases at once: where results are small numbers, a single case agrees by chance with mistakes
-that were not made, all of them together do not."""
+"""Many cases at once: where results are small numbers, a single case may agree by chance with
+mistakes that were not made; all of them together do not."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def as_parts(value: Any, *names: str) -> tuple[Any, ...]:
     """`value` as a tuple with a part for each name; raises Wrong if it is not one."""
     if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != len(names):
         count = {2: "two", 3: "three"}[len(names)]
-        raise Wrong(f"the answer has {count} parts: return {', '.join(names)}")
+        raise Wrong(f"the answer should have {count} parts: return {', '.join(names)}")
     return tuple(value)
 
 
@@ -163,7 +163,7 @@ def require_untouched(before: Any, after: Any, what: str) -> None:
 
     Args:
         before: a copy of it, made before the answer was called: an array, a tensor, or a list or
-            dictionary of them. Of anything else only that it is in its place is looked at.
+            dictionary of them. Anything else only has to be in its place.
         after: the input.
         what: its name.
     """

@@ -382,7 +382,7 @@ def find_check(name: str) -> Check:
         importlib.import_module(f"course_lib.exercises.{module}")
     if name not in CHECKS:
         raise CourseError(
-            f"there is no exercise {name!r}; there are {', '.join(sorted(all_checks()))}"
+            f"there is no exercise {name!r}; the exercises are {', '.join(sorted(all_checks()))}"
         )
     return CHECKS[name]
 

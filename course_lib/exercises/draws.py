@@ -48,8 +48,8 @@ def require_generator(answer: Callable[..., Any], inputs: Inputs, read: Read, se
     for name, state in global_states().items():
         if state != before[name]:
             raise Wrong(
-                f"you draw from {name}, or seed it; draw from the generator that you are given, or "
-                "nobody can repeat a run"
+                f"you draw from {name}, or seed it; draw from the generator that you are given, "
+                "otherwise no run can be repeated"
             )
     if not np.array_equal(first, again):
         raise Wrong(

@@ -127,7 +127,7 @@ def _at_worst(what: str, names: list[str], mine: Tensor, right: Tensor) -> str:
     if not np.isfinite(is_now):
         return (
             f"{what} is right, but its gradient with respect to {those} is not a number{where}: a "
-            "root and a logarithm have an infinite slope at 0, also where torch.where does not "
+            "root and a logarithm have an infinite slope at 0, even where torch.where does not "
             "choose them"
         )
     is_now, should_be = apart(is_now, should_be)

@@ -124,7 +124,7 @@ def readings(
         "the fraction of the first batch alone": float(hits[0].mean()),
         "the fraction of the last batch alone": float(hits[-1].mean()),
         "the fraction without the last batch": fraction(batches[:-1], stride, radius),
-        "the number of hits divided by that of batches times the first one's size": float(
+        "the number of hits divided by the number of batches times the first batch's size": float(
             np.concatenate(hits).sum() / (len(hits) * len(hits[0]))
         ),
     }

@@ -43,10 +43,10 @@ MISTAKES = {
         inside(short=1),
         inside(share=0.5),
     ],
-    "your displacement is cut off at a largest value: it reaches as far as the patch": [
+    "your displacement is limited to a largest value: it may reach as far as the patch": [
         changed(_move=cut_off(most)) for most in (4, 8, 10, 16)
     ],
-    "your box takes one direction only: dx and dy both move it": [
+    "your box moves in one direction only: dx and dy both move it": [
         changed(_move=only(0)),
         changed(_move=only(1)),
     ],
@@ -66,16 +66,16 @@ MISTAKES = {
     ),
     "α is never updated; x and α follow together": changed(alpha_rate=0.0),
     "x is never updated; x and α follow together": changed(rate=0.0),
-    "x is replaced by the new patch; it is averaged with rate 0.02": changed(rate=1.0),
-    "α is replaced by the new one; it is averaged with rate 0.02": changed(alpha_rate=1.0),
+    "you replace x by the new patch; average it with rate 0.02": changed(rate=1.0),
+    "you replace α by the new one; average it with rate 0.02": changed(alpha_rate=1.0),
     "your rate is not 0.02": [
         changed(rate=v, alpha_rate=v) for v in (0.2, 0.075, 0.125, 0.1, 0.05, 0.01, 0.002)
     ],
     "the rate 0.02 belongs to the new patch, 0.98 to the past": changed(rate=0.98, alpha_rate=0.98),
-    "the rate of α is exchanged: 0.02 belongs to the new α, 0.98 to the past": (
+    "the weights of α are exchanged: 0.02 belongs to the new α, 0.98 to the past": (
         changed(alpha_rate=0.98)
     ),
-    "the rate of x is exchanged: 0.02 belongs to the new patch, 0.98 to the past": (
+    "the weights of x are exchanged: 0.02 belongs to the new patch, 0.98 to the past": (
         changed(rate=0.98)
     ),
     "your averages grow: the past is weighted with 1 − 0.02": learned(added),
@@ -84,40 +84,40 @@ MISTAKES = {
     "you train α on the running average of x: train it on the new patch alone": (
         learned(averaged_first)
     ),
-    "you train α on the kernel of the model with the new patch: it is that of the new patch "
-    "with itself": learned(averaged_with_model),
+    "you train α on the kernel of the model with the new patch: take that of the new patch with "
+    "itself": learned(averaged_with_model),
     "your model learns from an earlier frame, the first or the last: cut the patch from this one": [
         learning_from("first"),
         learning_from("last"),
     ],
-    "α is trained anew on the running average of x; α itself is averaged": learned(
-        replaced_by_average
-    ),
+    "you train α anew on the running average of x; average α itself": learned(replaced_by_average),
     "you search in other channels than you learn from: both are windowed HOG": [
         searching(lambda self, frame: self._channels(frame) * self._window()),
         searching(lambda self, frame: self._channels(frame) / self._window()),
     ],
-    "your channels have no window: `channels_of` cuts them": changed(_window=lambda self: 1.0),
+    "your channels have no window: take those of `channels_of`": changed(_window=lambda self: 1.0),
     "the shape of your patch is (w, h); arrays have (h, w)": turned,
     "the box's width and height are exchanged": changed(_sides=lambda self, box: box[[3, 2]]),
     "your box's sides are cut to whole numbers": changed(
         _sides=lambda self, box: np.floor(box[2:])
     ),
-    "your patch is not the nearest multiple of 4 pixels, 2.5 times the box: `patch_shape`": [
+    "your patch is not 2.5 times the box, to the nearest multiple of 4 pixels: use `patch_shape`": [
         shaped(int),
         shaped(lambda cells: int(np.ceil(cells))),
     ],
     "your patch is a square: `patch_shape` has a height and a width": changed(
         _patch_shape=lambda self: (CELL * round(2.5 * max(self.size) / CELL),) * 2
     ),
-    "your patch is as large as the box: it is 2.5 times as wide and high": changed(padding=1.0),
+    "your patch is as large as the box: it should be 2.5 times as wide and high": changed(
+        padding=1.0
+    ),
     "your patch is not 2.5 times the box": [changed(padding=v) for v in (1.5, 2.0, 3.0)],
     "your λ is not 1e-4": [changed(regulariser=v) for v in (1e-2, 1e-3, 1e-1, 1.0, 1e-5, 0.0)],
     "your σ is not 0.5": [changed(bandwidth=v) for v in (0.2, 1.0, 0.05, 0.1, 0.4, 0.6)],
-    "the labels' sigma is in pixels; the labels are on the grid of cells": (
+    "your labels' sigma is in pixels; the labels are on the grid of cells": (
         changed(label_sigma=0.1 * CELL)
     ),
-    "the labels' sigma is a tenth of the patch's mean side; take the box's": (
+    "your labels' sigma is a tenth of the patch's mean side; take the box's": (
         changed(label_sigma=0.25)
     ),
     "the labels' sigma is a tenth of the square root of the box's area, in cells; yours is "
@@ -125,13 +125,14 @@ MISTAKES = {
         changed(_sigma=lambda self, of=of: 0.1 * of(self.size) / CELL)
         for of in (np.mean, np.max, np.min, np.linalg.norm, np.prod)
     ],
-    "the labels' sigma is another number than a tenth of the square root of the box's area, in "
-    "cells": [
+    "your labels' sigma is not a tenth of the square root of the box's area, in cells": [
         *(changed(label_sigma=v) for v in (0.125, 0.05, 0.2, 0.1 / CELL)),
         *(changed(_sigma=lambda self, v=v: v) for v in (1.0, 2.0)),
     ],
-    "the labels' sigma is the box's mean side itself; take a tenth of it": changed(label_sigma=1.0),
-    "your labels peak at the centre of the map: here no motion is at (0, 0)": changed(
+    "your labels' sigma is the box's mean side itself; take a tenth of it": changed(
+        label_sigma=1.0
+    ),
+    "your labels peak at the centre of the map: here the cell of no motion is (0, 0)": changed(
         _train=lambda self, x, z: kernels.dual_weights(
             self._kernel(x, z), np.fft.fftshift(self.labels), self.regulariser
         )

@@ -74,7 +74,7 @@ def _unlike(module: nn.Conv2d, k: int, row: tuple) -> str:
             return f"conv{k} has {name} {found}; the table says {wanted}"
     if module.padding not in ((0, 0), "valid"):
         return (
-            f"conv{k} has padding {module.padding}; SiamFC uses none, which would leak the "
+            f"conv{k} has padding {module.padding}; SiamFC uses none: padding would leak the "
             "target's position into the features"
         )
     if module.out_channels != channels:

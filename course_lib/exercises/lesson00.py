@@ -40,15 +40,15 @@ def _into(kept: np.ndarray, values: np.ndarray) -> np.ndarray:
         ],
         "your point lies up and to the left of the corner: the centre is inside the box, so add "
         "half the size": lambda right, b: [b[0] - b[2] / 2, b[1] - b[3] / 2, b[2], b[3]],
-        "your width and height are halved: only the way from the corner to the centre is half of "
-        "them, the box stays as large as it is": lambda right, b: right(b) / [1, 1, 2, 2],
+        "your width and height are halved: from the corner to the centre is half of them, but the "
+        "box keeps its whole size": lambda right, b: right(b) / [1, 1, 2, 2],
         "your centre is on a whole pixel: coordinates are continuous, so keep the fraction (`/`, "
         "not `//` or `int`)": [
             lambda right, b: [*np.floor(right(b)[:2]), b[2], b[3]],
             lambda right, b: [*np.round(right(b)[:2]), b[2], b[3]],
             lambda right, b: [*np.trunc(right(b)[:2]), b[2], b[3]],
         ],
-        "half a size is rounded down in your version: use `/`; `//` drops the fraction": (
+        "your half sizes are rounded down: use `/`; `//` drops the fraction": (
             lambda right, b: [b[0] + b[2] // 2, b[1] + b[3] // 2, b[2], b[3]]
         ),
         "all four of your numbers are rounded to whole pixels: coordinates are continuous, so "
@@ -78,7 +78,8 @@ def _into(kept: np.ndarray, values: np.ndarray) -> np.ndarray:
             lambda right, b: [*right(b)[:2], b[0] + b[2], b[1] + b[3]]
         ),
         "your centre is (cy, cx): x comes first": lambda right, b: right(b)[[1, 0, 2, 3]],
-        "your numbers are never below 0, and the centre of a box at the edge of the image may be": [
+        "your numbers are never below 0, but the centre of a box beyond the edge of the image may "
+        "be": [
             lambda right, b: np.maximum(right(b), 0),
             lambda right, b: np.abs(right(b)),
         ],

@@ -22,8 +22,8 @@ def _by_columns(answer: Callable[..., Any], boxes: np.ndarray) -> Any:
         if not any(said in str(problem) for said in ("to unpack", "positional argument")):
             raise
         raise Wrong(
-            f"your code takes an array apart into x, y, w, h ({problem}), and that goes row by "
-            f"row: it has a row for each of the {len(boxes)} boxes; the columns are `boxes.T`"
+            f"your code unpacks the array into x, y, w, h ({problem}), which goes row by row: the "
+            f"array has a row for each of the {len(boxes)} boxes; the columns are `boxes.T`"
         ) from None
 
 
@@ -48,7 +48,7 @@ def _by_columns(answer: Callable[..., Any], boxes: np.ndarray) -> Any:
             lambda right, b: np.column_stack([right(b)[:, :3], b[:, 0] + b[:, 3]]),
             lambda right, b: np.column_stack([right(b)[:, :3], b[:, 1] + b[:, 2]]),
         ],
-        "x and y are the top-left corner, not the centre: it stays, and the whole size is added": (
+        "x and y are the top-left corner, not the centre: keep them, and add the whole size": (
             lambda right, b: np.column_stack([b[:, :2] - b[:, 2:] / 2, b[:, :2] + b[:, 2:] / 2])
         ),
         "the size is added to the corner: the right edge lies to the right of it": (
@@ -133,7 +133,7 @@ def compare_pairs(
         answer: on trial.
         a, b: (N, 4) the boxes.
         what: name of the number.
-        after: N words, said behind the first pair on which it differs.
+        after: N endings for the message, which names the first pair that differs.
     """
 
     def first_pair(given: np.ndarray, right: np.ndarray) -> str:
@@ -185,7 +185,7 @@ def _offset(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         "subtract all of b's centre": lambda right, a, b: np.hypot(
             *(a[:2] + a[2:] / 2 - b[:2] + b[2:] / 2)
         ),
-        "the centres are subtracted; yours are added": [
+        "you add the centres: subtract one from the other": [
             lambda right, a, b: np.hypot(*(_centre(a) + _centre(b))),
             lambda right, a, b: np.hypot(*(_centre(a) + _centre(b) * [1, -1])),
             lambda right, a, b: np.hypot(*(_centre(a) + _centre(b) * [-1, 1])),
@@ -203,7 +203,7 @@ def _offset(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             lambda right, a, b: np.round(right(a, b)),
             lambda right, a, b: np.floor(right(a, b)),
         ],
-        "your error is cut off: it is the whole distance, however far": (
+        "your error is capped: return the whole distance, however large": (
             lambda right, a, b: min(right(a, b), 50.0)
         ),
         "one of the two directions is counted twice, the other not at all": [

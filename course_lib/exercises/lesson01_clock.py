@@ -74,8 +74,8 @@ def require_seconds(seconds: np.ndarray, log: list[Event]) -> None:
             "call on frame t": (
                 fits(np.roll(seconds, -1)).all() or fits(np.roll(seconds, 1)).all()
             ),
-            "your seconds are the reading of a clock; take the difference of two readings, after "
-            "the call and before": (rising and seconds[0] > whole > np.ptp(seconds)),
+            "your seconds are the reading of a clock; take the difference between two readings, "
+            "before the call and after it": (rising and seconds[0] > whole > np.ptp(seconds)),
             "your seconds hold the same number for every frame; time each call by itself": (
                 np.ptp(seconds) == 0
             ),

@@ -60,8 +60,8 @@ def _between(truth: np.ndarray) -> np.ndarray:
             lambda right, b, t: _scored(iou(b, t)),
             lambda right, b, t: _scored(np.nan_to_num(iou(b, t))),
         ],
-        "a frame without a true box counts as a perfect one in your version: no tracker has earned "
-        "that. Leave it out": [
+        "a frame without a true box counts as perfect in your version, which no tracker has "
+        "earned. Leave the frame out": [
             lambda right, b, t: _scored(np.nan_to_num(iou(b, t), nan=1.0)),
             lambda right, b, t: _scored(np.nan_to_num(iou(b, t), nan=1.01)),
         ],

@@ -75,12 +75,14 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
         ),
         "your denominator is the box around both; the union is only what the two boxes cover, "
         "|A| + |B| − |A ∩ B|": lambda right, a, b: _shared(a, b) / _around(a, b),
-        "you subtract the shared part twice: |A| + |B| has it twice, and the union once": (
+        "you subtract the shared part twice: |A| + |B| has it twice and the union once, so "
+        "subtract it once": (
             lambda right, a, b: _shared(a, b) / (_area(a) + _area(b) - 2 * _shared(a, b))
         ),
         "your union adds the shared part once more: |A| + |B| already has it twice, so subtract "
         "it": lambda right, a, b: _shared(a, b) / (_area(a) + _area(b) + _shared(a, b)),
-        "brackets are missing: `/` comes before `+` and `−`, so the whole union needs a pair": [
+        "brackets are missing: `/` is applied before `+` and `−`, so put the whole union in "
+        "brackets": [
             lambda right, a, b: _shared(a, b) / _area(a) + _area(b) - _shared(a, b),
             lambda right, a, b: _shared(a, b) / a[2] * a[3] + _area(b) - _shared(a, b),
         ],
@@ -135,11 +137,12 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
             lambda right, a, b: _shared(a, b) / (a[2] ** 2 + b[2] ** 2 - _shared(a, b)),
             lambda right, a, b: _over_union(_shared(a[[0, 0, 2, 2]], b[[0, 0, 2, 2]]), a, b),
         ],
-        "a box that lies inside another has an IoU of 1 in your version: it is the smaller area "
-        "over the larger": lambda right, a, b: (
+        "a box that lies inside another has an IoU of 1 in your version; it should be the smaller "
+        "area over the larger": lambda right, a, b: (
             1.0 if np.isclose(_shared(a, b), min(_area(a), _area(b))) else right(a, b)
         ),
-        "your value is the generalised IoU, which is below 0 for boxes that lie far apart": (
+        "your value is the generalised IoU, below 0 for boxes that lie far apart; the IoU itself "
+        "is asked for": (
             lambda right, a, b: (
                 right(a, b) + (_area(a) + _area(b) - _shared(a, b)) / _around(a, b) - 1
             )
@@ -148,7 +151,7 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
         "your value is 1 wherever the boxes touch: divide the shared area by the union": (
             lambda right, a, b: float(_shared(a, b) > 0)
         ),
-        "where a box reaches beyond the image, x or y below 0, that part counts as well": (
+        "where a box reaches beyond the image (x or y below 0), the part outside counts as well": (
             lambda right, a, b: _over_union(
                 float(
                     np.prod(
@@ -163,7 +166,7 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
                 b,
             )
         ),
-        "two boxes that lie apart in x and in y have IoU 0, yours have more: a negative width "
+        "two boxes that lie apart in both x and y have IoU 0; yours is larger: a negative width "
         "times a negative height is positive, so clamp each side to 0 or more": (
             lambda right, a, b: _over_union(max(0.0, float(np.prod(_sides(a, b)))), a, b)
         ),

@@ -14,8 +14,8 @@ from course_lib.exercises.words import Wrong
 LEVELS = metrics.SUCCESS_THRESHOLDS  # (21,)
 COUNTS = "your curve counts frames: divide by their number to get fractions"
 OTHER_COUNT = (
-    "your curve is divided by the number of thresholds, or by another one that is not the number "
-    "of frames: divide by that"
+    "your curve is divided by the number of thresholds, or by another number: divide by the number "
+    "of frames"
 )
 PERCENT = "your curve is in percent: fractions lie between 0 and 1"
 WHOLE = (
@@ -48,8 +48,8 @@ def _curve(answer: Callable[..., Any], values: np.ndarray) -> Any:
         if f"({len(values)},)" in str(problem) and "broadcast" in str(problem):
             raise Wrong(
                 f"your code combines the {len(values)} frames, shape ({len(values)},), with the "
-                "thresholds one by one, and there are not as many: make the frames a column, "
-                "`[:, None]`, and each is compared with every threshold"
+                "thresholds one by one, but there are not as many thresholds: make the frames a "
+                "column, `[:, None]`, and each is compared with every threshold"
             ) from None
         raise
 
@@ -69,7 +69,7 @@ def _curve(answer: Callable[..., Any], values: np.ndarray) -> Any:
         COUNTS: lambda right, v: right(v) * len(v),
         OTHER_COUNT: _counted_by(21, 20, 100),
         PERCENT: lambda right, v: right(v) * 100,
-        "a perfect tracker reaches your curve's last threshold: no IoU is above 1, and the rule is "
+        "in your curve an IoU of 1 is above the last threshold: none is above 1, and the rule is "
         "`>`, not `>=`": lambda right, v: np.mean(v[:, None] >= LEVELS, axis=0),
         "your curve counts the frames below each threshold (`<`); count those above it, `>`": [
             lambda right, v: np.mean(v[:, None] < LEVELS, axis=0),

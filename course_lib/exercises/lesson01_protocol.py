@@ -69,7 +69,7 @@ LONG = 60
         "copy each box": not_copied,
         "your function changes the tracker": with_the_truth,
         "blue, green, red": passed(lambda frame: frame[..., ::-1]),
-        "of float64, read was one of uint8": passed(lambda frame: frame / 255),
+        "of float64; the frame as read is of uint8": passed(lambda frame: frame / 255),
         "of shape (30, 40)": passed(lambda frame: frame.mean(axis=2)),
         "not as it was read": passed(lambda frame: frame // 2),
         "are cut off at 0": with_boxes(lambda boxes: np.maximum(boxes, 0)),
@@ -137,7 +137,7 @@ def _run(answer, spy: Spy, sequence: Sequence, truth: np.ndarray) -> Result:
     if changed := set(vars(spy)) - known:
         raise Wrong(
             f"your function changes the tracker: it sets `tracker.{min(changed)}`. One pass calls "
-            "`init` and `update`, and does nothing else to it"
+            "`init` and `update`, and does nothing else to the tracker"
         )
     _check_calls(spy, truth)
     if not isinstance(result, Result):
@@ -158,7 +158,7 @@ def _check_boxes(given: np.ndarray, truth: np.ndarray, answers: np.ndarray) -> N
     """Raise Wrong unless row 0 is the first true box and the others (T, 4) the tracker's."""
     right = np.concatenate([truth[:1], answers[1:]])  # (T, 4)
     if any(same(given, rounded(right)) for rounded in (np.trunc, np.round, np.floor)):
-        raise Wrong("your boxes are rounded to whole pixels: is their array one of integers?")
+        raise Wrong("your boxes are rounded to whole pixels: is theirs an integer array?")
     if same(given[1:], np.repeat(answers[-1:], len(truth) - 1, axis=0)):
         raise Wrong(
             "all rows of your result hold the last box: this tracker returns the same array each "
@@ -213,7 +213,7 @@ def _uneven(seen: list[int], truth: np.ndarray) -> str:
     last = seen[-1] if seen else 0
     if seen == list(range(1, last + 1)):
         why = ", before the first in which the target is out of view" if last + 1 in away else ""
-        return f"your pass ends at frame {last}{why}; there are {T}, up to number {T - 1}"
+        return f"your pass ends at frame {last}{why}; there are {T} frames, the last is {T - 1}"
     if away and seen == [t for t in range(1, T) if t not in away]:
         return (
             "`update` was not called on frames 7 to 11, where the target is out of view: the "

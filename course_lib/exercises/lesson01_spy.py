@@ -15,8 +15,8 @@ CALLS = (0.003, 0.005, 0.002, 0.006, 0.0035, 0.0045)  # seconds of the tracker's
 
 
 class SlowFrames(Frames):
-    """T frames, the lowest colour of number t being t, which take time to read and note it in a
-    log.
+    """T frames that take time to read, and note it in a log; the lowest colour value of frame t is
+    t.
 
     Args:
         count: T, up to 60.
@@ -96,13 +96,13 @@ def number_of(frame: np.ndarray, call: str) -> int:
     given = np.asarray(frame)
     if given.shape != (30, 40, 3):
         raise Wrong(
-            f"`{call}` gets a frame of shape {given.shape}, read was one of (30, 40, 3): hand "
-            "frames over as they are"
+            f"`{call}` gets a frame of shape {given.shape}; the frame as read has (30, 40, 3): "
+            "hand frames over as they are"
         )
     if given.dtype != np.uint8:
         raise Wrong(
-            f"`{call}` gets a frame of {given.dtype}, read was one of uint8, 0 to 255: hand frames "
-            "over as they are"
+            f"`{call}` gets a frame of {given.dtype}; the frame as read is of uint8, 0 to 255: "
+            "hand frames over as they are"
         )
     number = int(given.min())
     if np.array_equal(given, coloured(number)[..., ::-1]):

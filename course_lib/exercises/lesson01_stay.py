@@ -127,8 +127,8 @@ def _in_place(self: Any, frame: np.ndarray, box: np.ndarray) -> None:
     },
 )
 def examine_stay_put(answer, rng) -> None:
-    """A tracker that always returns the first box, for 40 frames of which none is like the
-    other."""
+    """A tracker that always returns the first box, for 40 frames, no two of
+    which are alike."""
     first, second = np.array([-3.4, 4.25, 10.7, 12.6]), np.array([20.3, 8.8, 9.1, 7.7])
     large = np.array([-12.5, 3.75, 80.5, 61.25])
     tracker, own = answer(), first.copy()
@@ -141,12 +141,12 @@ def examine_stay_put(answer, rng) -> None:
             "your tracker keeps the caller's array itself: when the caller changes it later your "
             "box moves. Keep a copy"
             if same(_next(tracker, rng, 3), first + 5)
-            else "box 2 from `update` is another than the first one; it should stay"
+            else "box 2 from `update` differs from the first one; it should stay"
         )
     _require_own(tracker, given, rng, first)
     for t in range(4, 41):
         if not same(_next(tracker, rng, t), first):
-            raise Wrong(f"box {t} from `update` is another than the first one; it should stay")
+            raise Wrong(f"box {t} from `update` differs from the first one; it should stay")
     kept = tracker.update(_frame(rng))
     _start(tracker, _frame(rng), second.copy(), second)
     require_close(

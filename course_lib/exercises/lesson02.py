@@ -47,7 +47,7 @@ def _of_profiles(profile):
         "by n": _of_profiles(lambda n: np.hanning(n + 1)[:-1]),
         "your window does not reach 0 at its border: the first sample is i = 0, the last "
         "n − 1": _of_profiles(lambda n: np.hanning(n + 2)[1:-1]),
-        "your cosine spans half a wave only: inside it stands 2π, not π": (
+        "your cosine spans only half a wave: its argument has 2π, not π": (
             _of_profiles(lambda n: (1 - np.cos(np.pi * np.arange(n) / (n - 1))) / 2)
         ),
         "the factor ½ is missing in each direction: the window's largest value is 1": (
@@ -59,12 +59,12 @@ def _of_profiles(profile):
         "your window fades along the columns only": (
             lambda right, h, w: np.tile(np.hanning(h)[:, None], (1, w))
         ),
-        "your window is inverted: it is 1 on the target, in the centre": (
+        "your window is inverted: it should be 1 on the target, in the centre": (
             lambda right, h, w: 1 - right(h, w)
         ),
         "your window is scaled to a largest value of 1: an even side has no sample at the centre, "
         "and its two highest stay below 1": lambda right, h, w: right(h, w) / right(h, w).max(),
-        "your window is scaled to a sum of 1: its values weigh the pixels, they are no average": (
+        "your window is scaled to a sum of 1: it weights the pixels, it does not average them": (
             lambda right, h, w: right(h, w) / right(h, w).sum()
         ),
     },
@@ -103,7 +103,7 @@ NOT_FINITE = (
 
 
 def _in_half(right, f, w):
-    """A mistake: of the whole numbers of a uint8 patch NumPy takes the logarithm as float16."""
+    """A mistake: NumPy takes the logarithm of the whole numbers of a uint8 patch in float16."""
     values = np.log1p(f)
     return (values - values.mean()) / (values.std() + 1e-5) * w
 
@@ -126,8 +126,8 @@ def _in_half(right, f, w):
         "the logarithm is missing: without it a shadow changes the contrast of the whole patch": (
             lambda right, f, w: right(np.expm1(f.astype(float)), w)
         ),
-        "you divide by 255 before the logarithm: there log(1 + f) is nearly a straight line. "
-        "Apply it to the values 0 … 255": lambda right, f, w: right(f / 255, w),
+        "you divide by 255 before the logarithm: between 0 and 1, log(1 + f) is nearly a straight "
+        "line. Apply it to the values 0 … 255": lambda right, f, w: right(f / 255, w),
         "the logarithm is taken last; it comes first, while the values are 0 … 255": (
             lambda right, f, w: np.log1p(np.abs(right(np.expm1(f.astype(float)), w)))
         ),
@@ -165,20 +165,20 @@ def _in_half(right, f, w):
         "your deviation divides by n − 1 (torch's default, ddof=1); np.std's divides by n": (
             _normalised(np.mean, lambda v: v.std(ddof=1) + 1e-5)
         ),
-        "the 1e-5 stands under the root, with the variance; it is added to the deviation": (
+        "your 1e-5 stands under the root, with the variance; add it to the deviation": (
             _normalised(np.mean, lambda v: np.sqrt(v.var() + 1e-5))
         ),
         "your result is as if no 1e-5 were added to the deviation": [
             _normalised(np.mean, np.std),
             _normalised(np.mean, lambda v: max(v.std(), 1e-5)),
         ],
-        "you normalise each row for itself; one mean and one deviation serve the whole patch": (
+        "you normalise each row separately; one mean and one deviation serve the whole patch": (
             _normalised(
                 lambda v: v.mean(axis=1, keepdims=True),
                 lambda v: v.std(axis=1, keepdims=True) + 1e-5,
             )
         ),
-        "you normalise each column for itself; one mean and one deviation serve the whole patch": (
+        "you normalise each column separately; one mean and one deviation serve the whole patch": (
             _normalised(lambda v: v.mean(axis=0), lambda v: v.std(axis=0) + 1e-5)
         ),
         "you subtract the mean of each column, and divide by the deviation of all pixels: one mean "

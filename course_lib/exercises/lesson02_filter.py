@@ -1,4 +1,4 @@
-"""Checks of lesson 02: the response that is wanted, and the filter."""
+"""Checks of lesson 02: the desired response, and the filter."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _centred(exponent):
         ),
         "your centre is height / 2, width / 2, which for an odd side lies between two pixels: "
         "take height // 2, width // 2": _gaussian(lambda h, w: h / 2, lambda h, w: w / 2),
-        "your centre has row and column exchanged: height // 2 is a row": (
+        "the row and column of your centre are exchanged: the row is height // 2": (
             _gaussian(lambda h, w: w // 2, lambda h, w: h // 2)
         ),
         "your sigma is a whole number, or a fixed one: take `sigma` as it is given": [
@@ -69,7 +69,7 @@ def _centred(exponent):
             lambda right, h, w, s: right(h, w, round(s)),
             *(lambda right, h, w, s, own=own: right(h, w, own) for own in (1.0, 2.0, 10.0)),
         ],
-        "you square the sum of the distances, (|i − i₀| + |j − j₀|)²; the squares are added": (
+        "you square the sum of the distances, (|i − i₀| + |j − j₀|)²; add the squares": (
             lambda right, h, w, s: np.exp(
                 -(np.add.outer(*(np.abs(np.arange(n) - n // 2) for n in (h, w))) ** 2) / (2 * s**2)
             )
@@ -185,7 +185,7 @@ def _at_the_origin(B: np.ndarray, added: float) -> np.ndarray:
             0,
             _parts(A=lambda F, G, k: np.sum(np.conj(F), axis=0)),
         ),
-        "A holds the target itself: it is transformed, too": (
+        "A holds the target itself: use its transform, G": (
             0,
             lambda right, f, g, k: (np.sum(g * np.conj(fft2(f)), axis=0), right(f, g, k)[1]),
         ),
@@ -250,7 +250,7 @@ def _at_the_origin(B: np.ndarray, added: float) -> np.ndarray:
                 np.sum(np.abs(np.fft.fftn(f)) ** 2, axis=0) + k,
             )
         ),
-        "your transform is scaled (norm=…); np.fft.fft2 as it is has no factor": (
+        "your transform is scaled (norm=…); without `norm`, np.fft.fft2 has no factor": (
             lambda right, f, g, k: tuple(
                 v / g.size + extra for v, extra in zip(right(f, g, 0), (0, k), strict=True)
             )
@@ -258,7 +258,7 @@ def _at_the_origin(B: np.ndarray, added: float) -> np.ndarray:
         "the origin of your spectra is shifted to the centre; fft2 leaves it in the corner": (
             lambda right, f, g, k: tuple(fftshift(v) for v in right(f, g, k))
         ),
-        "your B sums |F|; its square is F ⊙ F*": (
+        "your B sums |F|; sum its square, F ⊙ F*": (
             1,
             _parts(B=lambda F, G, k: np.sum(np.abs(F), axis=0) + k),
         ),
@@ -267,7 +267,7 @@ def _at_the_origin(B: np.ndarray, added: float) -> np.ndarray:
             _parts(B=lambda F, G, k: np.sum(F.real**2, axis=0) + k),
         ),
         "the regulariser is missing in B": (1, lambda right, f, g, k: right(f, g, 0)),
-        "the regulariser is added once for each patch; it is added to B once": (
+        "the regulariser is added once for each patch; add it to B only once": (
             1,
             lambda right, f, g, k: right(f, g, len(f) * k),
         ),
@@ -312,7 +312,7 @@ def examine_filter(answer, rng) -> None:
     settings = ((12, 17), 3, rng.uniform(30, 60)), ((15, 10), 5, rng.uniform(0.3, 0.8))
     cases = []
     for (h, w), count, regulariser in (*settings, ((12, 17), 1, 0.0), ((12, 17), 3, 1.7)):
-        patches = rng.normal(0.02, 0.1, (count, h, w))  # weak, beside them λ is not lost
+        patches = rng.normal(0.02, 0.1, (count, h, w))  # weak, so that λ is not lost beside them
         cases.append((patches, one_sided_target(h, w), float(regulariser)))
         answer.compare(cases[-1], ("A", "B"), _of_shape((h, w)))
     require_repeatable(answer, *cases)

@@ -38,7 +38,7 @@ def _one_more(A=None, B=None):
             (0, _one_more(A=lambda A, F, G, r: G * np.conj(F) + (1 - r) * A)),
             (1, _one_more(B=lambda B, F, G, r: np.abs(F) ** 2 + (1 - r) * B)),
         ],
-        "your past has the weight η, too: it is 1 − η": [
+        "your past has the weight η, too; its weight should be 1 − η": [
             (0, _one_more(A=lambda A, F, G, r: r * (G * np.conj(F) + A))),
             (1, _one_more(B=lambda B, F, G, r: r * (np.abs(F) ** 2 + B))),
         ],
@@ -72,7 +72,7 @@ def _one_more(A=None, B=None):
             0,
             _one_more(A=lambda A, F, G, r: r * G * F + (1 - r) * A),
         ),
-        "A holds the target itself: it is transformed, too": (
+        "A holds the target itself: use its transform, G": (
             0,
             lambda right, A, B, f, g, r: (
                 r * g * np.conj(fft2(f)) + (1 - r) * A,
@@ -83,11 +83,11 @@ def _one_more(A=None, B=None):
             0,
             _one_more(A=lambda A, F, G, r: r * np.conj(F) + (1 - r) * A),
         ),
-        "your B has |F|; its square is F ⊙ F*": (
+        "your B has |F|; it needs the square, F ⊙ F*": (
             1,
             _one_more(B=lambda B, F, G, r: r * np.abs(F) + (1 - r) * B),
         ),
-        "η is squared in B: only |F| is": (
+        "η is squared in B: square |F| only": (
             1,
             _one_more(B=lambda B, F, G, r: (r * np.abs(F)) ** 2 + (1 - r) * B),
         ),
@@ -118,7 +118,7 @@ def _one_more(A=None, B=None):
             0,
             _one_more(A=lambda A, F, G, r: r * G * np.conj(F) + (1 - r) * np.conj(A)),
         ),
-        "a regulariser is added to B in the update: it stands in the first B already": [
+        "you add a regulariser to B in the update: the first B already contains it": [
             (1, lambda right, *given, k=k: (right(*given)[0], right(*given)[1] + k * given[-1]))
             for k in (1.0, 0.1, 0.01, 1e-5)
         ],
@@ -126,7 +126,7 @@ def _one_more(A=None, B=None):
             (0, lambda right, A, B, f, g, r: right(A, B, f, fftshift(g), r)),
             (0, lambda right, A, B, f, g, r: right(A, B, f, ifftshift(g), r)),
         ],
-        "your transform is scaled (norm=…); np.fft.fft2 as it is has no factor": (
+        "your transform is scaled (norm=…); without `norm`, np.fft.fft2 has no factor": (
             lambda right, A, B, f, g, r: tuple(
                 v - r * new + r * new / g.size
                 for v, new in zip(right(A, B, f, g, r), right(0, 0, f, g, 1), strict=True)
@@ -212,7 +212,7 @@ def _power(F: np.ndarray) -> np.ndarray:
         "the regulariser is added at frequency 0 only: each frequency has it": (
             _single(lambda F, G, k: G * np.conj(F) / (_power(F) + k * _origin(F)))
         ),
-        "the regulariser is the least denominator; it is added to |F|²": (
+        "you use the regulariser as the least denominator; add it to |F|²": (
             _single(lambda F, G, k: G * np.conj(F) / np.maximum(_power(F), k))
         ),
         "you roll the target before its transform; its peak stays in the centre": [
@@ -245,7 +245,7 @@ def _power(F: np.ndarray) -> np.ndarray:
         "in the numerator F is conjugated, not G": (
             _single(lambda F, G, k: np.conj(G) * F / (_power(F) + k))
         ),
-        "the denominator has |F|; its square is F ⊙ F*": (
+        "the denominator has |F|; it needs the square, F ⊙ F*": (
             _single(lambda F, G, k: G * np.conj(F) / (np.abs(F) + k))
         ),
         "F* is missing in the numerator": (_single(lambda F, G, k: G / (_power(F) + k))),
@@ -262,10 +262,10 @@ def _power(F: np.ndarray) -> np.ndarray:
             _single(lambda F, G, k: G / (F + k)),
             _single(lambda F, G, k: G * np.conj(F) / (F + k)),
         ],
-        "the numerator leaves out the target: G": (
+        "the numerator leaves out the target's transform, G": (
             _single(lambda F, G, k: np.conj(F) / (_power(F) + k))
         ),
-        "the target itself stands in the numerator: it is transformed, too": (
+        "the target itself stands in the numerator: use its transform, G": (
             lambda right, H, f, g, r, k: (
                 r * g * np.conj(fft2(f)) / (_power(fft2(f)) + k) + (1 - r) * H
             )

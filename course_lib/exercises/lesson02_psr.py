@@ -82,10 +82,10 @@ def _cut_out(right, response):
     mistakes={
         "with the peak at ({row}, {column}), near the border, a start index is negative and counts "
         "from the end: use max(0, …)": _sidelobe(_around(5, 6, clamped=False)),
-        "with the peak at ({row}, {column}), near the border, your window goes on at the other "
-        "side of the map; only its part inside is left out": _sidelobe(_wrapped),
-        "with the peak at ({row}, {column}), near the border, you move the window inside; it stays "
-        "around the peak, and only its part inside is left out": _sidelobe(_shifted_inside),
+        "with the peak at ({row}, {column}), near the border, your window wraps around to the "
+        "other side of the map; leave out only its part inside the map": _sidelobe(_wrapped),
+        "with the peak at ({row}, {column}), near the border, you move the window inside the map; "
+        "keep it around the peak, and leave out only its part inside": _sidelobe(_shifted_inside),
         "your mean and deviation include the peak itself: leave out the 11 × 11 window around it": (
             lambda right, g: (g.max() - g.mean()) / g.std()
         ),
@@ -109,7 +109,7 @@ def _cut_out(right, response):
         "your window has row and column exchanged": (
             _sidelobe(lambda row, column, h, w: WINDOW(column, row, h, w))
         ),
-        "you leave out whole rows or columns; only where both meet is the window": [
+        "you leave out whole rows or columns; the window is only where both meet": [
             _sidelobe(lambda *where: (_far(*where)[0] <= 5) | (_far(*where)[1] <= 5)),
             _sidelobe(lambda *where: (_far(*where)[0] <= 5) & (_far(*where)[1] >= 0)),
             _sidelobe(lambda *where: (_far(*where)[0] >= 0) & (_far(*where)[1] <= 5)),
@@ -150,9 +150,8 @@ def _cut_out(right, response):
         "your deviation divides by n − 1 (torch's default, ddof=1); np.std's divides by n": (
             _sidelobe(value=lambda g, rest: (g.max() - rest.mean()) / rest.std(ddof=1))
         ),
-        "you set the window to 0, and its zeros count in mean and deviation: leave it out": (
-            _sidelobe(value=lambda g, rest: _with_zeros(g, rest))
-        ),
+        "you set the window to 0, and its zeros count in mean and deviation: leave the "
+        "window out": (_sidelobe(value=lambda g, rest: _with_zeros(g, rest))),
         "your deviation is measured from 0, not from the sidelobe's mean": (
             _sidelobe(value=lambda g, rest: (g.max() - rest.mean()) / np.sqrt((rest**2).mean()))
         ),
@@ -172,14 +171,14 @@ def _cut_out(right, response):
         "your ratio is upside down": lambda right, g: 1 / right(g),
         "you take the value in the centre of the map, and leave out the window there; the peak is "
         "the highest value": _in_the_centre,
-        "your row and column of the peak are wrong: unravel the place with response.shape": [
+        "your row and column of the peak are wrong: unravel the index with response.shape": [
             lambda right, g: _around_a_place(g, *divmod(int(g.argmax()), len(g))),
             lambda right, g: _around_a_place(g, *divmod(int(g.argmax()), len(g))[::-1]),
             lambda right, g: _around_a_place(g, *np.unravel_index(g.argmax(), g.shape, "F")),
             lambda right, g: _around_a_place(g, g.sum(axis=1).argmax(), g.sum(axis=0).argmax()),
         ],
-        "your sign is turned: the peak lies above the mean": lambda right, g: -right(g),
-        "the peak is the sidelobe's own highest value; it is the response's": (
+        "your sign is reversed: the peak lies above the mean": lambda right, g: -right(g),
+        "you take the sidelobe's highest value for the peak; take the response's": (
             _sidelobe(value=lambda g, rest: (rest.max() - rest.mean()) / rest.std())
         ),
         "you take the window around the largest absolute value; the peak is the highest value": (

@@ -92,7 +92,7 @@ def _displaced(change):
         "you scale the response to a peak of 1; its height says how sure the filter is": (
             _response(lambda F, A, B: ifft2(F * A / B).real / ifft2(F * A / B).real.max())
         ),
-        "your peak is that of the absolute value; it is the highest value, whatever lies below 0": (
+        "your peak is that of the absolute value; take the highest value, whatever lies below 0": (
             _largest_in_size
         ),
         "you take dy for dx: the row is y, and dx comes first": (
@@ -119,11 +119,11 @@ def _displaced(change):
             _displaced(lambda dx, dy, h, w: (dx + (1 - w % 2) / 2, dy + (1 - h % 2) / 2)),
             _displaced(lambda dx, dy, h, w: (dx + 1 - w % 2, dy + 1 - h % 2)),
         ],
-        "you measure from the side rounded up; the centre is the pixel (h // 2, w // 2)": (
+        "you measure from half the side, rounded up; the centre is the pixel (h // 2, w // 2)": (
             _displaced(lambda dx, dy, h, w: (dx - w % 2, dy - h % 2))
         ),
-        "your displacement counts displacements beyond half the patch as their opposite, like "
-        "np.fft.fftfreq; g has its peak at the centre": (
+        "your displacement counts rows and columns beyond half the patch as negative, like "
+        "np.fft.fftfreq; but g has its peak at the centre": (
             _displaced(
                 lambda dx, dy, h, w: (
                     dx + w // 2 - w * (dx >= 0),
@@ -131,7 +131,7 @@ def _displaced(change):
                 )
             )
         ),
-        "your dx is 1 too large: Python counts from 0": (
+        "your dx and dy are 1 too large: Python counts from 0": (
             _displaced(lambda dx, dy, h, w: (dx + 1, dy + 1))
         ),
         "your peak is where rows and columns are highest on average; it is the highest value of "
@@ -140,7 +140,7 @@ def _displaced(change):
         "the response's values below 0 are cut off: leave it as it is": (
             _response(lambda F, A, B: np.maximum(ifft2(F * A / B).real, 0))
         ),
-        "your transform is scaled (norm=…); np.fft.fft2 as it is has no factor": [
+        "your transform is scaled (norm=…); without `norm`, np.fft.fft2 has no factor": [
             _response(lambda F, A, B: ifft2(F * A / B).real / F.size**0.5),
             _response(lambda F, A, B: ifft2(F * A / B).real * F.size**0.5),
         ],
@@ -178,8 +178,8 @@ def examine_respond(answer, rng) -> None:
 
 
 def compare_moves(answer, cases: list[tuple[np.ndarray, ...]]) -> None:
-    """Compare an answer's displacements in all cases at once: by a single one, mistakes that were
-    not made would be found.
+    """Compare an answer's displacements in all cases at once: in a single case, mistakes that
+    were not made would seem to be made.
 
     Args:
         answer: on trial; its responses are right.
@@ -235,7 +235,7 @@ def respond_half(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.nd
 
 
 def _half(response, centre=lambda response, h, w: (h // 2, w // 2)):
-    """A cure that is none: another response, (half spectrum, h, w) → array; another centre."""
+    """A fix that does not work: another response, (half spectrum, h, w) → array; another centre."""
 
     def mistake(right, f, A, B):
         values = response(rfft2(f) * A / B, *f.shape)
@@ -255,8 +255,8 @@ def _padded(width):
     "mosse.fault",
     reference=respond_half,
     mistakes={
-        "you add a column to a response that is too narrow. Its other columns are still stretched, "
-        "{w} px into {w} − 1: tell irfft2 how wide the patch was": [
+        "you add a column to a response that is too narrow. Its other columns are still "
+        "compressed, {w} px into {w} − 1: tell irfft2 how wide the patch was": [
             _half(_padded(lambda w: (0, w % 2))),
             _half(_padded(lambda w: (w % 2, 0))),
         ],

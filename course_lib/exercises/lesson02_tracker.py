@@ -119,7 +119,11 @@ def examine_tracker(answer, rng) -> None:
     """Boxes, centre and filter are those of the steps in the text: after `init`, after one frame,
     and along sequences, most of them storms."""
     _require_settings(answer())
-    low, high, wide = (13.4, 9.7), (9.9, 14.3), (46.4, 17.7)  # rounded up their patches were others
+    low, high, wide = (
+        (13.4, 9.7),
+        (9.9, 14.3),
+        (46.4, 17.7),
+    )  # rounded up, their patches would be larger
     for size in (low, high):
         _compare(answer, make_storm(rng, size, 1, (90, 80)))
     plain = make_short("plain", rng, 8)
@@ -204,7 +208,9 @@ def _compare(
         boxes = run(tracker, sequence, before=turn).reshape(-1, 4)
         centre, A, B = (_kept(tracker, name) for name in ("centre", "A", "B"))
         if _kept(tracker, "window").shape != A.shape:
-            raise Wrong("`self.window` and `self.A` have different shapes: both are the patch's")
+            raise Wrong(
+                "`self.window` and `self.A` have different shapes: both should have the patch's"
+            )
         return boxes, centre, A, np.log(np.abs(B) + 1e-12)
 
     answer.compare(
@@ -250,7 +256,7 @@ def _first_difference(
         w, h = sequence.boxes[0, 2:]
         return (
             f"your filter has shape {A.shape}, expected {right[2].shape}: for a box {h:.2f} high "
-            f"and {w:.2f} wide height and width of the patch are 1.5 × as much, rounded down"
+            f"and {w:.2f} wide, the patch is 1.5 × as high and as wide, rounded down"
         )
     if not len(boxes):
         return _after_init(given, right, again)
@@ -261,12 +267,12 @@ def _first_difference(
         return f"{start}, your boxes are right, but `self.centre` is {centre}, expected {right[1]}"
     return (
         f"{start}, your boxes are right, but the filter that you keep, `self.A` and `self.B`, is "
-        "another one: with which patch, and at which rate, does it learn?"
+        "not the right one: with which patch, and at which rate, does it learn?"
     )
 
 
 def _after_init(given: tuple, right: tuple, again: Callable[[], tuple]) -> str:
-    """In words: in what a tracker differs from the reference after `init`."""
+    """In words: how a tracker differs from the reference after `init`."""
     _, centre, A, log_B = given
     if not same(centre, right[1], 1e-4):
         return f"after `init` `self.centre` is {centre}, expected {right[1]}: x and y, not rounded"
@@ -278,9 +284,9 @@ def _after_init(given: tuple, right: tuple, again: Callable[[], tuple]) -> str:
     if same(A, right[2], 1e-4) and np.ptp(added) < 1e-3 * np.abs(added).max():
         return f"your regulariser is {1 + added.mean():.4g}; the text has 1"
     return (
-        "`init` leaves you another filter than these steps: the patch and its eight copies from "
-        "np.random.default_rng(0), each preprocessed, then train_filter with the target response "
-        "(sigma 2) and a regulariser of 1"
+        "after `init` you have another filter than these steps make: the patch and its eight "
+        "copies from np.random.default_rng(0), each preprocessed, then train_filter with the "
+        "target response (sigma 2) and a regulariser of 1"
     )
 
 

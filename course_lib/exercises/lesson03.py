@@ -15,8 +15,8 @@ from course_lib.trackers import kernels
 
 
 def each(answer, *cases):
-    """What an answer returns in several cases: told apart by all of them together, two mistakes
-    that agree in one case get their own messages."""
+    """What an answer returns in several cases: compared in all of them together, two mistakes
+    that agree in one case still get their own messages."""
     return [answer(*case) for case in cases]
 
 
@@ -45,7 +45,7 @@ def real(what: str, shape: tuple[int, ...], words: str) -> Callable[..., np.ndar
         "your row 1 is the signal shifted one place to the left: row i is shifted i places to the "
         "right": lambda right, x: np.array([np.roll(x, -i) for i in range(len(x))]),
         "your shifts are in columns: each row is one shift": lambda right, x: right(x).T,
-        "what leaves on the right does not come back on the left: your shifts leave zeros behind": (
+        "what leaves on the right should come back on the left; your shifts leave zeros behind": (
             lambda right, x: np.triu(right(x))
         ),
         "what leaves on the right comes back mirrored: your element (i, j) depends on |j − i| "
@@ -57,7 +57,7 @@ def real(what: str, shape: tuple[int, ...], words: str) -> Callable[..., np.ndar
         "shifted by 1 + 2 + … + i places": lambda right, x: right(x)[
             np.arange(len(x)) * (np.arange(len(x)) + 1) // 2 % len(x)
         ],
-        "what leaves on the right does not come back on the left: the first number is repeated": (
+        "what leaves on the right should come back on the left; yours repeat the first number": (
             lambda right, x: x[np.maximum(np.subtract.outer(*[np.arange(len(x))] * 2).T, 0)]
         ),
         "your rows move on by two places: row i is shifted i places to the right": (
@@ -84,7 +84,7 @@ def examine_shifts(answer, rng) -> None:
 def _first_row(given: np.ndarray, right: np.ndarray) -> str:
     if np.allclose(given[0], right[0], atol=0.02):  # a difference in precision is shown as it is
         return ""
-    return "your row 0 is not the signal itself: it is the shift by 0 places"
+    return "your row 0 is not the signal itself: it should be the shift by 0 places"
 
 
 @check(
@@ -97,7 +97,7 @@ def _first_row(given: np.ndarray, right: np.ndarray) -> str:
         ),
         "your w is that of x̂ with the conjugate of ŷ, as if the shifts went to the left: nothing "
         "is conjugated in the numerator": (lambda right, x, y, k: right(x, np.roll(y[::-1], 1), k)),
-        "both x̂ and ŷ are conjugated in your numerator, which turns w around: neither is": (
+        "both x̂ and ŷ are conjugated in your numerator, which turns w around: conjugate neither": (
             lambda right, x, y, k: np.roll(right(x, y, k)[::-1], 1)
         ),
         "your w is reversed": lambda right, x, y, k: right(x, y, k)[::-1],
@@ -115,7 +115,7 @@ def _first_row(given: np.ndarray, right: np.ndarray) -> str:
         "λ is added to |x̂| before it is squared": lambda right, x, y, k: (
             ifft(fft(x) * fft(y) / (np.abs(fft(x)) + k) ** 2).real
         ),
-        "λ is the least denominator of yours; it is added to |x̂|²": lambda right, x, y, k: (
+        "you use λ as the least denominator; add it to |x̂|²": lambda right, x, y, k: (
             ifft(fft(x) * fft(y) / np.maximum(np.abs(fft(x)) ** 2, k)).real
         ),
         "λ is added to w; it belongs in the denominator": (
@@ -165,7 +165,7 @@ def _first_row(given: np.ndarray, right: np.ndarray) -> str:
         "you transform forward once more at the end: the way back is `ifft`": (
             lambda right, x, y, k: fft(fft(right(x, y, k))).real
         ),
-        "with `norm='ortho'` the formula needs factors of √n: leave it out": (
+        "with `norm='ortho'` the formula needs factors of √n: leave `norm` out": (
             lambda right, x, y, k: len(x) ** 0.5 * right(x, y, len(x) * k)
         ),
         "y is still in space: transform it as well": lambda right, x, y, k: (

@@ -76,12 +76,15 @@ def _summed(shape: str, axes: tuple[int, int]):
         "you count pixels: weight each by the strength of its gradient": (
             lambda right, s, d, cell: right(np.ones_like(s), d, cell)
         ),
-        "you square the strengths": lambda right, s, d, cell: right(s**2, d, cell),
+        "you square the strengths: add them as they are": lambda right, s, d, cell: right(
+            s**2, d, cell
+        ),
         "you average over the cell; sum it": lambda right, s, d, cell: right(s, d, cell) / cell**2,
         "you divide each histogram by its sum: that step comes later, in `hog`": (
             lambda right, s, d, cell: right(s, d, cell) / right(s, d, cell).sum(0)
         ),
-        "you keep the strongest gradient of each cell; sum them": lambda right, s, d, cell: (
+        "you keep only the strongest gradient of each cell; sum "
+        "all of them": lambda right, s, d, cell: (
             _by_direction(s, d)
             .reshape(18, len(s) // cell, cell, s.shape[1] // cell, cell)
             .max((2, 4))
@@ -102,7 +105,7 @@ def _summed(shape: str, axes: tuple[int, int]):
         "your strengths are cut to whole numbers before you add them up": (
             lambda right, s, d, cell: right(np.floor(s), d, cell)
         ),
-        "each cell holds one of its pixels: sum them": (
+        "each of your cells holds a single pixel: sum all of its pixels": (
             lambda right, s, d, cell: _by_direction(s, d)[:, ::cell, ::cell]
         ),
         "you share each strength with the next direction: that step comes later, in `hog`": (
@@ -168,11 +171,11 @@ SAYS = "with peaks {peaks} and weight {weight:g} you say {said:g}"
         SAYS + ": the weight is squared, or multiplied twice": (
             lambda right, r, weight: right(r, weight**2)
         ),
-        SAYS + ": you leave the last frame's size in every frame": lambda right, r, weight: (
+        SAYS + ": you never keep the last frame's size": lambda right, r, weight: (
             1 + r[1:].max((1, 2)).argmax()
         ),
         SAYS + ": your weight is always 0.96": lambda right, r, weight: right(r, 0.96),
-        SAYS + ": the weight is multiplied, not subtracted": lambda right, r, weight: np.argmax(
+        SAYS + ": you subtract; multiply by the weight": lambda right, r, weight: np.argmax(
             r.max((1, 2)) - (1 - weight) * (np.arange(len(r)) > 0)
         ),
         SAYS + ": you weight the second peak only": lambda right, r, weight: np.argmax(
@@ -194,7 +197,7 @@ SAYS = "with peaks {peaks} and weight {weight:g} you say {said:g}"
         SAYS + ": you weight the last peak only": lambda right, r, weight: np.argmax(
             r.max((1, 2)) * np.where(np.arange(len(r)) == len(r) - 1, weight, 1)
         ),
-        SAYS + ": the weight is multiplied once for each place in the row: weight, weight², …": (
+        SAYS + ": you multiply by the weight once for each place: weight, weight², …": (
             lambda right, r, weight: np.argmax(r.max((1, 2)) * weight ** np.arange(len(r)))
         ),
         SAYS + ": the peak in the middle keeps its value; the first is that of the last frame": (

@@ -44,8 +44,8 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
             lambda right, *given: _by_channel(right, *given).mean(0),
             lambda right, *given: _by_channel(right, *given).sum(0),
         ],
-        "you add up the channels before you multiply, so each channel meets all others: multiply "
-        "channel by channel, then sum": _from(
+        "you add up the channels before you multiply, so each channel is multiplied by all others: "
+        "multiply channel by channel, then sum": _from(
             lambda x, z: ifft2(np.conj(fft2(x).sum(0)) * fft2(z).sum(0)).real
         ),
         "your products are the mean over the channels; they are summed": _from(
@@ -66,12 +66,11 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
         "you take the magnitude of the products, which loses their sign: take `.real`": _from(
             lambda x, z: np.abs(_products(x, z))
         ),
-        "no shift is at the centre of your map; here it is at (0, 0): leave out `fftshift`": (
-            lambda right, *given: np.fft.fftshift(right(*given))
-        ),
+        "the zero shift is at the centre of your map; here it belongs at (0, 0): leave out "
+        "`fftshift`": (lambda right, *given: np.fft.fftshift(right(*given))),
         "your map is transposed: rows are shifts downwards": lambda right, *given: right(*given).T,
         "only the first channel is compared": _from(lambda x, z: _products(x[:1], z[:1])),
-        "you add the products: |x − z|² has −2 x·z at its centre": _from(
+        "you add the products: the middle term of |x − z|² is −2 x·z": _from(
             lambda x, z: -_products(x, z)
         ),
         "your distance is not squared: leave the root out": lambda right, x, z, s: np.exp(
@@ -85,7 +84,7 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
         ),
         "‖z‖² is missing: you add ‖x‖² twice": _from(_products, lambda x, z: 2 * (x**2).sum()),
         "‖x‖² is missing: you add ‖z‖² twice": _from(_products, lambda x, z: 2 * (z**2).sum()),
-        "your least distance is another number than 0": [
+        "you clamp the distances to a minimum other than 0": [
             lambda right, x, z, s, least=least: np.minimum(
                 right(x, z, s), np.exp(-least / (s**2 * x.size))
             )
@@ -131,9 +130,8 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
         "your map is scaled to a peak of 1": lambda right, *given: (
             right(*given) / right(*given).max()
         ),
-        "your products below 0 are cut off; the distance is, where rounding takes it below 0": (
-            _from(lambda x, z: np.maximum(_products(x, z), 0))
-        ),
+        "your products below 0 are cut off; cut off the distance, where rounding takes "
+        "it below 0": (_from(lambda x, z: np.maximum(_products(x, z), 0))),
         "your σ is always the same; `bandwidth` is given": [
             lambda right, x, z, s, own=own: right(x, z, own) for own in (0.5, 0.2)
         ],
@@ -147,9 +145,8 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
                 )
             )
         ),
-        "that is the straight line 1 − e: the exponential is missing": lambda right, *given: (
-            1 + np.log(right(*given))
-        ),
+        "your kernel falls with the distance in a straight line: the exponential "
+        "is missing": lambda right, *given: 1 + np.log(right(*given)),
         "σ is not squared": lambda right, x, z, s: right(x, z, s**0.5),
         "you multiply by σ²; it belongs in the denominator": lambda right, x, z, s: right(
             x, z, 1 / s
@@ -157,7 +154,7 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
         "there is a 2 in your denominator: KCF divides by σ² N": (
             lambda right, x, z, s: right(x, z, s * 2**0.5)
         ),
-        "|x − z|² has −2 x·z at its centre: the 2 is missing": lambda right, x, z, s: (
+        "the middle term of |x − z|² is −2 x·z: the 2 is missing": lambda right, x, z, s: (
             right(x, z, s * 2**0.5) * np.exp(-(x**2 + z**2).sum() / (2 * s**2 * x.size))
         ),
         "the exponent has lost its minus sign: your kernel grows with the distance": (
@@ -217,9 +214,8 @@ FOURIER = "your α still lies in the Fourier domain: transform it back and take 
         "you transform forward once more at the end: the way back is `ifft2`": (
             lambda right, *given: fft2(fft2(right(*given))).real
         ),
-        "no shift is at the centre of your α; here it is at (0, 0): leave out `fftshift`": (
-            lambda right, *given: np.fft.fftshift(right(*given))
-        ),
+        "the zero shift is at the centre of your α; here it belongs at (0, 0): leave out "
+        "`fftshift`": (lambda right, *given: np.fft.fftshift(right(*given))),
         "`irfft2` makes an even number of columns unless it is told the shape: "
         "`np.fft.irfft2(…, s=labels.shape)`": lambda right, k, y, reg: np.fft.irfft2(
             np.fft.rfft2(y) / (np.fft.rfft2(k) + reg)
@@ -232,7 +228,7 @@ FOURIER = "your α still lies in the Fourier domain: transform it back and take 
         "your λ is always the same; `regulariser` is given": [
             lambda right, k, y, reg, own=own: right(k, y, own) for own in (1e-4, 1e-3, 1e-2, 1.0)
         ],
-        "your transforms are scaled (norm=…), which makes λ another one: leave it out": [
+        "your transforms are scaled (norm=…), which changes what λ does: leave `norm` out": [
             lambda right, k, y, reg: right(k, y, reg * k.size**0.5),
             lambda right, k, y, reg: right(k, y, reg * k.size**0.5) * k.size**0.5,
         ],

@@ -41,13 +41,13 @@ def _wrapped(response: np.ndarray, first: Callable[[int], float], less: int = 0)
             lambda right, r: _peak(r)[::-1]
         ),
         WHERE + ": the column is x, and dx comes first": lambda right, r: right(r)[::-1],
-        WHERE + ": here no motion is at (0, 0), not at the centre": lambda right, r: tuple(
+        WHERE + ": here the cell of no motion is (0, 0), not the centre": lambda right, r: tuple(
             v - n // 2 for v, n in zip(_peak(r)[::-1], r.shape[::-1], strict=True)
         ),
         WHERE + ": the sign is reversed": lambda right, r: tuple(-v for v in right(r)),
-        WHERE + ": rows go round as well as columns": lambda right, r: (right(r)[0], _peak(r)[0]),
-        WHERE + ": columns go round as well as rows": lambda right, r: (_peak(r)[1], right(r)[1]),
-        WHERE + ": rows go round at the height, columns at the width": [
+        WHERE + ": rows wrap as well as columns": lambda right, r: (right(r)[0], _peak(r)[0]),
+        WHERE + ": columns wrap as well as rows": lambda right, r: (_peak(r)[1], right(r)[1]),
+        WHERE + ": rows wrap at the height, columns at the width": [
             lambda right, r: tuple(
                 v - n if v >= n / 2 else v
                 for v, n in zip(_peak(r)[::-1], r.shape[:1] * 2, strict=True)
@@ -66,14 +66,15 @@ def _wrapped(response: np.ndarray, first: Callable[[int], float], less: int = 0)
                 for k in (0, 1)
             ),
         ],
-        WHERE + ": the place in the flat array is counted by the width, column by column: "
+        WHERE + ": the index into the flat array counts row by row, `width` cells to a row: "
         "np.unravel_index(…, response.shape)": [
             lambda right, r: _signed(divmod(int(r.argmax()), r.shape[0])[::-1], r.shape),
             lambda right, r: _signed(divmod(int(r.argmax()), r.shape[0]), r.shape),
         ],
         WHERE + ": the response is shifted to the centre (fftshift), but half its size is not "
         "subtracted": lambda right, r: _peak(np.fft.fftshift(r))[::-1],
-        WHERE + ": fftshift puts no motion at (h // 2, w // 2), for odd sides as well": [
+        WHERE + ": fftshift puts the cell of no motion at (h // 2, w // 2), for odd sides as "
+        "well": [
             lambda right, r: tuple(
                 v - (n - 1) // 2
                 for v, n in zip(_peak(np.fft.fftshift(r))[::-1], r.shape[::-1], strict=True)
@@ -95,7 +96,7 @@ def _wrapped(response: np.ndarray, first: Callable[[int], float], less: int = 0)
         WHERE + ": a displacement may be as large as half the patch; yours is cut off": [
             lambda right, r, n=n: tuple(np.clip(right(r), -n, n)) for n in (1, 2, 3, 4)
         ],
-        WHERE + ": in an odd number of columns or rows the middle one is less than half of them": (
+        WHERE + ": with an odd number of columns or rows the middle one is not yet beyond half": (
             lambda right, r: _wrapped(r, lambda n: n // 2)
         ),
         WHERE + ": your negative half begins too early": [
@@ -230,10 +231,10 @@ SAYS = "with its peak in row {row}, column {column} of {h} × {w} your function 
         "the fault is still there: " + SAYS + ". Which cells lie beside the first column?": (
             _refined(lambda r, i, j: r[_held(i, len(r)), _held(j, r.shape[1])])
         ),
-        SAYS + ": columns are mended, rows have the same fault": (
+        SAYS + ": the columns are mended, the rows still have the fault": (
             _refined(lambda r, i, j: r[_held(i, len(r)), _round(j, r.shape[1])])
         ),
-        SAYS + ": rows are mended, columns have the same fault": (
+        SAYS + ": the rows are mended, the columns still have the fault": (
             _refined(lambda r, i, j: r[_round(i, len(r)), _held(j, r.shape[1])])
         ),
         SAYS + ": the first row and column are mended; what lies beyond the last?": (
@@ -242,7 +243,7 @@ SAYS = "with its peak in row {row}, column {column} of {h} × {w} your function 
         SAYS + ": the last row and column are mended; what lies before the first?": (
             _refined(lambda r, i, j: r[max(i, 0) % len(r), max(j, 0) % r.shape[1]])
         ),
-        SAYS + ": you take 0 beyond the border, but the response goes on on the other side": (
+        SAYS + ": you take 0 beyond the border, but the response wraps around to the other side": (
             _refined(lambda r, i, j: np.pad(r, 1)[i + 1, j + 1])
         ),
         SAYS
@@ -298,7 +299,7 @@ SAYS = "with its peak in row {row}, column {column} of {h} × {w} your function 
     others={"two parts": lambda right, r: right(r)[0]},
 )
 def examine_fault(answer, rng) -> None:
-    """The parabola's neighbours go round; peaks on each border, in the corners and inside, none
+    """The parabola's neighbours wrap around; peaks on each border, in the corners and inside, none
     near half the patch, where both directions are right."""
     cases = []
     for h, w in ((9, 12), (8, 13)):

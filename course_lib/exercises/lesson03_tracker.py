@@ -34,7 +34,7 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
     reference=PlainKCF,
     mistakes=MISTAKES,
     others={
-        "the response in which you find the displacement is another one": searching_at(0.6),
+        "the response in which you find the displacement is not the right one": searching_at(0.6),
         "is a `return` missing": boxed(lambda tracker, box: None),
         "does not move by it": [
             changed(update=with_own_displacement),
@@ -46,7 +46,10 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
 def examine_tracker(answer, rng) -> None:
     """The reference's boxes where any change of the model shows in them, and the reference's x and
     α, where they are kept under these names; also with another `find`."""
-    high, wide = (14.6, 18.7), (24.3, 13.4)  # cut to whole cells downwards, patches were smaller
+    high, wide = (
+        (14.6, 18.7),
+        (24.3, 13.4),
+    )  # rounded down to whole cells, their patches would be smaller
     mine = _compare(answer, make_storm(rng, high, 12, (100, 100)))
     kept = all({"x", "alpha"} <= step[1].keys() for step in mine)
     _compare(answer, make_storm(rng, wide, 22 if kept else 60, (130, 130)))
@@ -94,8 +97,8 @@ def _compare_finer(answer, sequence: ShortSequence) -> None:
     for response, wanted in zip(tracker.find.asked, right.find.asked, strict=False):
         if not same(response, wanted, 1e-3 * np.abs(wanted).max()):
             raise Wrong(
-                "your boxes are right, but the response in which you find the displacement is "
-                "another one: it is that of the kernel of x and z (σ = 0.5) and of α"
+                "your boxes are right, but the response in which you find the displacement is not "
+                "the right one: compute it from the kernel of x and z (σ = 0.5) and α"
             )
 
 
@@ -190,12 +193,12 @@ def compare_steps(answer, sequence: ShortSequence, mine: list[Step]) -> None:
     sign = {"x": "x", "alpha": "α"}[name]
     if t == 0:
         raise Wrong(
-            f"after `init` your {sign} is another one: x is `channels_of` the patch at the box's "
-            "centre, and α depends on x, on the labels, σ and λ"
+            f"after `init` your {sign} is not the right one: x is `channels_of` the patch at the "
+            "box's centre, and α depends on x, on the labels, σ and λ"
         )
     raise Wrong(
-        f"in frame {t} your box is right, but the {sign} that you learn there is another one: look "
-        "at the rates, and at what α is trained on"
+        f"in frame {t} your box is right, but the {sign} that you learn there is not the right "
+        "one: look at the rates, and at what α is trained on"
     )
 
 

@@ -30,8 +30,8 @@ def _limited(*limits, low=False):
     mistakes={
         "you widen the box by (w + h) / 4 in total; that much belongs on each side, so w and h "
         "each grow by (w + h) / 2": _with_context(lambda w, h: (w + h) / 4),
-        "w and h grow by w + h in yours; each grows by p = (w + h) / 2 in all, p / 2 at either "
-        "end": _with_context(lambda w, h: w + h),
+        "in your version w and h grow by w + h; each should grow by p = (w + h) / 2 in all, p / 2 "
+        "at either end": _with_context(lambda w, h: w + h),
         "that is the square's area: take its square root": lambda right, b: right(b) ** 2,
         "the square has the area of the widened box: the square root of the product, not "
         "the longer or the shorter side, the mean or the diagonal": [
@@ -58,7 +58,7 @@ def _limited(*limits, low=False):
         ),
         "you take the last two numbers for the right and the bottom edge; they are the width and "
         "the height": lambda right, b: right([*b[:2], *(b[2:] - b[:2])]),
-        "a box may be of any size: nothing is to be limited": [
+        "a box may be of any size: do not limit its side": [
             *_limited(1, 10, 20, low=True),
             *_limited(127, 255, 1000),
         ],
@@ -87,7 +87,7 @@ def _limited(*limits, low=False):
 )
 def examine_side(answer, rng) -> None:
     """Side of the exemplar's square."""
-    # corners and sizes that cannot be taken for each other without a difference
+    # corners and sizes that make a difference if one is taken for the other
     boxes = [np.array([3.5, 8.25, 60.5, 31.0]), np.array([12.0, 5.5, 24.6, 77.3])]
     boxes += [np.array([-9.5, 2.5, 0.3, 0.4]), np.array([700.0, 90.0, 2310.5, 1640.0])]
     boxes += [np.concatenate([rng.uniform(0, 200, 2), rng.uniform(10, 200, 2)]) for _ in range(4)]
@@ -122,8 +122,8 @@ STEPS, LAST = np.s_[:, :2], np.s_[:, 2]  # of a map: its steps, and where it sen
     "siamfc.crop",
     reference=windows.crop_matrix,
     mistakes={
-        "your step is size / side, that of the way from the frame to the crop; cv2.warpAffine "
-        "needs the way back here: side / size frame pixels for each crop pixel": (
+        "your step is size / side, which leads from the frame to the crop; here cv2.warpAffine "
+        "needs the way back: side / size frame pixels for each crop pixel": (
             STEPS,
             lambda right, cx, cy, side, size: np.eye(2, 3) * size / side,
         ),
@@ -163,7 +163,7 @@ STEPS, LAST = np.s_[:, :2], np.s_[:, 2]  # of a map: its steps, and where it sen
         "the − 0.5 is missing: frame pixel numbers refer to pixel centres too": _placed(
             lambda c, side, step: c - side / 2 + 0.5 * step
         ),
-        "the last 0.5 is to be subtracted: the frame pixel whose centre is at 0.5 has number 0": (
+        "subtract the last 0.5: the frame pixel whose centre is at 0.5 has number 0": (
             _placed(lambda c, side, step: c - side / 2 + 0.5 * step + 0.5)
         ),
         "your first half pixel is half a frame pixel; it is half a crop pixel, 0.5 · step frame "

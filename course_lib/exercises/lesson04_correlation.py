@@ -142,7 +142,7 @@ def _asked(function, z: Tensor, x: Tensor) -> Tensor:
             ((z[:2], x[:2]), "a batch of 2" + SHAPE),
         ):
             if _works(function, *others):
-                start = "" if words == SLIDES else "your function stops except for "
+                start = "" if words == SLIDES else "your function works only for "
                 raise Wrong(f"{start}{words}") from None
         raise problem from None
 

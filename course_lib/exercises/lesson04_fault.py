@@ -100,7 +100,7 @@ STILL = (
         ],
         "each image is alone now, but still normalised by its own mean and standard deviation "
         "instead of those that the network learned": (0, _one_by_one),
-        "your cure forgets what the batch norms have learned; use it": (
+        "your version forgets what the batch norms have learned; use their statistics": (
             0,
             _asked(
                 lambda network: [
@@ -110,8 +110,8 @@ STILL = (
                 ]
             ),
         ),
-        "a network that was in training mode is left in evaluation mode: a training that asks for "
-        "features halfway would go on with its batch norms frozen": _asked(nn.Module.eval),
+        "a network that was in training mode is left in evaluation mode: a training run that asks "
+        "for features halfway would go on with its batch norms frozen": _asked(nn.Module.eval),
         "a network that was in evaluation mode is left in training mode: leave it as it was": (
             _asked(nn.Module.eval, lambda network, training: network.train())
         ),
@@ -183,7 +183,9 @@ def _check_gradients(features: object, network: nn.Module) -> None:
             "does so for one call"
         )
     if any(weight.dtype != torch.float32 for weight in weights):
-        raise Wrong("your function turns the network's weights into another precision; leave them")
+        raise Wrong(
+            "your function converts the network's weights to another precision; leave them as they are"
+        )
     if any(weight.grad is None or not bool((weight.grad == 1).all()) for weight in weights):
         raise Wrong(
             "your function changes the gradients that training has gathered in the network: leave "

@@ -35,9 +35,9 @@ def _asked(function, v: Tensor, y: Tensor) -> Tensor:
     loss = function(v, y)
     if isinstance(loss, Tensor) and bool(loss.isnan().any()):
         raise Wrong(
-            "your loss is NaN: a row, a column, or one cell of the whole batch often has no "
-            "positive cell, and then 0 is divided by 0. N₊ and N₋ are counted over a whole map, "
-            "both of the last two axes"
+            "your loss is NaN: a row, a column, or one place in all maps often has no positive "
+            "cell, and then 0 is divided by 0. N₊ and N₋ are counted over a whole map, both of the "
+            "last two axes"
         )
     return loss
 
@@ -94,8 +94,8 @@ def _asked(function, v: Tensor, y: Tensor) -> Tensor:
         "N₋ is the number of negatives, not of all cells": _counted(
             lambda p, n: (p.sum((-2, -1), keepdim=True), p[0].numel())
         ),
-        "in your exponent a negative cell has the label 0, and costs log 2 whatever v is; there "
-        "y is −1": _of_cells(lambda v, y: F.softplus(-(y > 0).float() * v)),
+        "in your exponent a negative cell has the label 0, and costs log 2 whatever v is; its "
+        "label y is −1": _of_cells(lambda v, y: F.softplus(-(y > 0).float() * v)),
         "your loss rewards the wrong sign: log(1 + exp(−y·v)), with the minus": (
             lambda right, v, y: right(-v, y)
         ),
@@ -122,7 +122,7 @@ def _asked(function, v: Tensor, y: Tensor) -> Tensor:
         "binary cross-entropy takes labels 0 and 1; yours gets −1 and +1": _of_cells(
             lambda v, y: F.binary_cross_entropy_with_logits(v, y, reduction="none")
         ),
-        "that is another loss of the cells; it is log(1 + exp(−y·v)), the natural logarithm": [
+        "the loss of your cells is not log(1 + exp(−y·v)), with the natural logarithm": [
             _of_cells(lambda v, y: F.relu(1 - y * v)),
             _of_cells(lambda v, y: (v - y) ** 2),
             _of_cells(lambda v, y: F.softplus(-y * v) / np.log(2)),

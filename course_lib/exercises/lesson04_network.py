@@ -57,7 +57,7 @@ def examine_alexnet(answer, rng) -> None:
             call=features,
             tolerance=1e-4,
             otherwise=IN_TRAINING if training else partial(_unlike_the_table, network),
-            hint="the weights are equal, so it is what comes before, between or after the "
+            hint="the weights are equal, so the difference lies before, between or after the "
             "convolutions",
         )
     require_learning(network, like.eval(), images, "the output")

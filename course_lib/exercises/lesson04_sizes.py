@@ -43,7 +43,7 @@ LAYER = "{about} your size is {yours[0]:g}, expected {wanted[0]:g}"
             lambda right, n, k, s=1, p=0: -(-(n + 2 * p - k) // s) + 1,
             lambda right, n, k, s=1, p=0: round((n + 2 * p - k) / s) + 1,
         ],
-        LAYER + ": beside its first position the window has size + 2 · padding − kernel cells to "
+        LAYER + ": from its first position the window has size + 2 · padding − kernel cells to "
         "move through; yours has one more": (
             lambda right, n, k, s=1, p=0: (n + 2 * p - k + 1) // s + 1
         ),

@@ -53,7 +53,7 @@ def _drawn(answer, rng: np.random.Generator, valid: np.ndarray, gap: int, draws:
     if pairs.max() < len(valid):
         raise Wrong(
             f"the numbers that you return, such as {strange[0]:g}, are places in `valid`: return "
-            "the frames that stand there"
+            "the frames at these places"
         )
     raise Wrong(
         f"frame {strange[0]:g} is not among the valid ones: the target is absent there, or cut "
@@ -84,7 +84,8 @@ def _check_reach(drawn: np.ndarray, valid: np.ndarray, gap: int) -> None:
         listed = places <= gap and furthest > 1.5 * gap
         more = "; `gap` counts frames, not places in `valid`" if listed else ""
         raise Wrong(
-            f"frames {first} and {second} are {furthest} apart; at most the gap of {gap}{more}"
+            f"frames {first} and {second} are {furthest} apart; draw frames at most the gap of "
+            f"{gap} apart{more}"
         )
 
 
@@ -142,8 +143,8 @@ def _check_firsts(pairs: np.ndarray) -> None:
 
 
 def _check_seconds(pairs: np.ndarray) -> None:
-    """Seconds in pairs (n, 2) of CROWDED are more likely if all frames within reach are alike than
-    if a side was drawn first."""
+    """Seconds in pairs (n, 2) of CROWDED fit a draw among all frames within reach better than
+    one in which a side was drawn first."""
     odds = 0.0
     for first, second in pairs:
         before, after = ((side(CROWDED[:-1], first)).sum() for side in (np.less, np.greater))

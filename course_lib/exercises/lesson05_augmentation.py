@@ -134,8 +134,8 @@ def examine_shift(answer, rng) -> None:
             if "high" not in str(problem):  # NumPy's words about rng.integers
                 raise
             raise Wrong(
-                "you draw whole numbers, of which there are none below a shift of 1e-7: "
-                "rng.uniform draws any number between"
+                "you draw whole numbers, and a shift of 1e-7 leaves room for none: rng.uniform "
+                "draws any number between"
             ) from None
     box = np.array([40.3, 60.8, 30.4, 52.6]) + rng.uniform(0, 5, 4)
     points = answer.compare_draws(
@@ -172,7 +172,7 @@ def _check_spread(away: np.ndarray, shift: float) -> None:
     if np.hypot(*away.T).max() < 1.1 * shift:
         raise Wrong(
             "your points fill a disc; `shift` is the largest distance along x and along y, each "
-            "drawn for itself"
+            "drawn separately"
         )
     places = np.sort(away.ravel()) / (2 * shift) + 0.5  # evenly spread: as many below p as p
     if np.abs(places - np.arange(places.size) / places.size).max() > 0.06:

@@ -24,7 +24,7 @@ def _amiss(given, right, steps, start, end) -> str:
     is_now, should_be = apart(rates[at], 10 ** right[at])
     return (
         f"{about}first and last rate are right, but at step {at} yours is {is_now}, expected "
-        f"{should_be}: from each step to the next by the same factor"
+        f"{should_be}: from each step to the next it should change by the same factor"
     )
 
 
@@ -83,7 +83,7 @@ def _clipped_between(low, high):
             lambda right, k, n, a, b: a * (b / a) * k / (n - 1),
         ],
         "you return the logarithm of the rate": lambda right, k, n, a, b: np.log(right(k, n, a, b)),
-        "end may also lie above start, as in a warm-up: nothing is to be limited": _clipped_between(
+        "end may also lie above start, as in a warm-up: do not limit the rate": _clipped_between(
             lambda a, b: b, lambda a, b: a
         ),
     },
@@ -149,12 +149,12 @@ def _undivided(right, losses, factor):
                 _undivided(right, losses, 1 - factor) / (1 - factor ** _counts(losses))
             ),
         ],
-        "you multiply by 1 − factor^k; that total weight of the losses is to be divided by": (
+        "you multiply by 1 − factor^k, the total weight of the losses; divide by it": (
             lambda right, losses, factor: (
                 right(losses, factor) * (1 - factor ** _counts(losses)) ** 2
             )
         ),
-        "a loss may have any value: nothing is to be limited": [
+        "a loss may have any value: do not limit it": [
             lambda right, losses, factor: right(np.abs(losses), factor),
             lambda right, losses, factor: right(np.minimum(losses, 2), factor),
             lambda right, losses, factor: right(np.maximum(losses, 0), factor),
@@ -212,7 +212,7 @@ def _undivided(right, losses, factor):
         "each later one": lambda right, losses, factor: (
             np.cumsum(losses) / np.arange(1, len(losses) + 1)
         ),
-        "you count the factor as 0.9; it is `factor`": lambda right, losses, factor: right(
+        "your factor is always 0.9; take `factor`": lambda right, losses, factor: right(
             losses, 0.9
         ),
         "your curve runs backwards: the first loss comes first": lambda right, losses, factor: (

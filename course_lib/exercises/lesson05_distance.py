@@ -75,11 +75,11 @@ def _seen_through(change):
             _folded(lambda r: 17),
             _folded(lambda r: 15),
         ],
-        "rows have n cells each, so row and column are the index divided by n and what is left": [
+        "rows have n cells each, so the row is the index // n and the column the remainder": [
             _folded(lambda r: r.shape[-1] - 1, centre=lambda r: (r.shape[-1] - 1) / 2),
             _folded(len, centre=lambda r: (r.shape[-1] - 1) / 2),
         ],
-        "your row is a fraction: divide by n without a rest (//)": _folded(
+        "your row is a fraction: divide by n with // and drop the remainder": _folded(
             lambda r: r.shape[-1], whole=False
         ),
         "cells are counted from 0 in the index of the peak; you count them from 1": (

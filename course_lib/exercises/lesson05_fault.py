@@ -162,7 +162,7 @@ def _check_traces(network: Norms, modes: list[bool], before: dict, training: boo
             "the others in its batch"
         )
     if any(not torch.equal(value, before[name]) for name, value in network.state_dict().items()):
-        raise Wrong("measuring changes the network's weights or statistics: only look at it")
+        raise Wrong("measuring changes the network's weights or statistics: leave them as they are")
     if not all(p.requires_grad for p in network.parameters()):
         raise Wrong(
             "the weights no longer require a gradient, so training cannot go on: put that back"
@@ -181,7 +181,7 @@ def _check_traces(network: Norms, modes: list[bool], before: dict, training: boo
         )
     if network.norm.training is not training:
         raise Wrong(
-            "the network is back in its mode, and only its batch norm is not: network.train(…) and "
+            "the network is back in its mode; only its batch norm is not: network.train(…) and "
             "network.eval() reach every layer"
         )
 

@@ -180,7 +180,7 @@ def _taken(answer, network: nn.Module, optimiser: torch.optim.Optimizer, at: int
     kept = answer(network, optimiser, at)
     for (name, old), (_, new) in zip(before, states(), strict=True):
         if not same(old, new, 0):
-            raise Wrong(f"your function changes {name}; a snapshot is only a look at it")
+            raise Wrong(f"your function changes {name}; taking a snapshot should change nothing")
     return kept
 
 
@@ -242,7 +242,7 @@ def _check_momentum(kept: np.ndarray, then: np.ndarray, now: np.ndarray) -> None
     if not kept.size:
         raise Wrong(
             "the snapshot's 'optimiser' holds no momentum: is the 'state' of its state_dict() "
-            "copied? A run that is resumed without it goes another way"
+            "copied? A run that is resumed without it takes another course"
         )
     if same(kept, now, 0):
         raise Wrong(

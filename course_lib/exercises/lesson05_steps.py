@@ -51,8 +51,8 @@ def examine_descend(answer, rng) -> None:
             )
         if not same(weights_of(network), weights_of(twin), 1e-4):
             raise Wrong(
-                "the gradient is right, and the weights still moved elsewhere than expected: does "
-                "your function change the weights or the optimiser besides optimiser.step()?"
+                "the gradient is right, but the weights did not move as expected: does your "
+                "function change the weights or the optimiser besides optimiser.step()?"
             )
         if getattr(norm, "requires_grad", False):
             raise Wrong(
@@ -85,14 +85,11 @@ def _check_events(watched: Watched, before: np.ndarray, after: np.ndarray, limit
             "than clip_norm. Clip it, but do not leave the step out"
         )
     if steps == 0 and np.linalg.norm(watched.own) < 0.01:
-        raise Wrong(
-            "the weights did not move: optimiser.step() is to be called however short the gradient "
-            "is"
-        )
+        raise Wrong("the weights did not move: call optimiser.step() however short the gradient is")
     if steps == 0:
         raise Wrong("the weights did not move: optimiser.step() is missing")
     if steps > 1:
-        raise Wrong(f"optimiser.step() is called {steps} times; once for each batch")
+        raise Wrong(f"optimiser.step() is called {steps} times; call it once for each batch")
     if watched.events.index("step") < watched.events.index("backward"):
         raise Wrong("optimiser.step() comes before loss.backward(), which computes its gradient")
 

@@ -51,12 +51,10 @@ def _misordered(given, right) -> str:
         ),
         "your factors run from 1 / step to step, however many there are: each should be `step` "
         "times the one before": lambda right, count, step: step ** np.linspace(-1, 1, count),
-        "your exponents are twice too large: neighbouring scales differ by one factor `step`": (
-            lambda right, count, step: right(count, step) ** 2
-        ),
-        "your exponents are half too small: neighbouring scales differ by one factor `step`": (
-            lambda right, count, step: right(count, step) ** 0.5
-        ),
+        "your exponents are twice as large as they should be: neighbouring scales differ by one "
+        "factor `step`": (lambda right, count, step: right(count, step) ** 2),
+        "your exponents are half as large as they should be: neighbouring scales differ by one "
+        "factor `step`": (lambda right, count, step: right(count, step) ** 0.5),
         "a scale below the middle is 1 / step times its neighbour, not 2 − step: the way down is "
         "a division": lambda right, count, step: np.where(
             right(count, step) < 1, 2 - right(count, step)[::-1], right(count, step)

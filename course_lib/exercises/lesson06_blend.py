@@ -17,7 +17,7 @@ from course_lib.trackers import siamfc
     mistakes={
         "the response is not normalised: next to values of several units, a window that sums to "
         "1 has no effect. Minimum to 0, sum to 1": lambda right, r, w, i: (1 - i) * r + i * w,
-        "the influence is on the wrong term: it weights the window, the rest the response": (
+        "the influence is on the wrong term: it weights the window, 1 − influence the response": (
             lambda right, r, w, i: right(r, w, 1 - i)
         ),
         "you divide by the sum before subtracting the minimum; a response has negative values, "
@@ -43,10 +43,10 @@ from course_lib.trackers import siamfc
             lambda right, r, w, i: right(r, w, 0.0) * w,
             lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + i * right(r, w, 0.0) * w,
         ],
-        "the response keeps its whole weight: it is 1 − influence": (
+        "the response keeps its whole weight; its weight should be 1 − influence": (
             lambda right, r, w, i: right(r, w, 0.0) + i * w
         ),
-        "the window keeps its whole weight: it is the influence": (
+        "the window keeps its whole weight; its weight should be the influence": (
             lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + w
         ),
         "the window has no influence in your answer": lambda right, r, w, i: right(r, w, 0.0),
@@ -89,7 +89,8 @@ from course_lib.trackers import siamfc
         "you mix in a window of your own; mix in `window`": lambda right, r, w, i: right(
             r, siamfc.unit_window(len(r)), i
         ),
-        "your window is turned over: row and column of response and window belong together": [
+        "your window is transposed or reversed: row and column of response and window belong "
+        "together": [
             lambda right, r, w, i: right(r, w.T, i),
             lambda right, r, w, i: right(r, w[::-1, ::-1], i),
         ],
@@ -123,7 +124,7 @@ def examine_blend(answer, rng) -> None:
         if not np.isfinite(results).all():
             raise Wrong(
                 "your result is not finite: you divide by 0. Once the minimum is 0, the sum is "
-                "above it"
+                "above 0"
             )
         return 1e4 * results
 

@@ -54,27 +54,26 @@ def _middle_is_one(count: int, penalty: float) -> np.ndarray:
             lambda right, r, p: right(r - r.min(axis=(1, 2), keepdims=True), p),
             lambda right, r, p: right(r - r.mean(axis=(1, 2), keepdims=True), p),
         ],
-        "index 1 is the middle of three scales only: of S it is S // 2": (
+        "index 1 is the middle only for three scales: for S scales it is S // 2": (
             _with_factors(_middle_is_one)
         ),
-        "your factor falls with the distance from the middle; every other scale has the same": (
-            _with_factors(lambda n, p: p ** np.abs(np.arange(n) - n // 2))
-        ),
+        "your factor falls with the distance from the middle; all scales but the middle one have "
+        "the same": (_with_factors(lambda n, p: p ** np.abs(np.arange(n) - n // 2))),
         "your penalty favours the other scales: it multiplies their peaks, and leaves the middle "
         "one's alone": [
             _with_factors(lambda n, p: np.where(np.arange(n) == n // 2, p, 1.0)),
             lambda right, r, p: right(r, 1 / p),
         ],
-        "only the two neighbours of the middle scale are penalised": (
+        "you penalise only the two neighbours of the middle scale": (
             _with_factors(lambda n, p: _near(n, p, 1))
         ),
-        "only the smallest and the largest scale are penalised": (
+        "you penalise only the smallest and the largest scale": (
             _with_factors(lambda n, p: _near(n, p, -1))
         ),
-        "only larger scales are penalised: shrinking must be as hard as growing": (
+        "you penalise only larger scales: shrinking must be as hard as growing": (
             _with_factors(lambda n, p: np.where(np.arange(n) > n // 2, p, 1.0))
         ),
-        "only smaller scales are penalised: growing must be as hard as shrinking": (
+        "you penalise only smaller scales: growing must be as hard as shrinking": (
             _with_factors(lambda n, p: np.where(np.arange(n) < n // 2, p, 1.0))
         ),
         "you subtract the penalty; multiply by it": [

@@ -47,7 +47,7 @@ def _moved(side: float, factor: float, rate: float) -> float:
         "the difference": lambda right, side, factor, rate, first: np.clip(
             side * factor**rate, 0.2 * first, 5 * first
         ),
-        "you move from the first side; it moves from the last one": [
+        "you move from the first side; move from the last one": [
             lambda right, side, factor, rate, first: right(first, factor, rate, first),
             lambda right, side, factor, rate, first: np.clip(
                 (1 - rate) * first + rate * side * factor, 0.2 * first, 5 * first
@@ -75,7 +75,7 @@ def _moved(side: float, factor: float, rate: float) -> float:
                 _moved(side, factor, rate), first // 5, 5 * first
             )
         ),
-        "where the new side would be beyond a limit you keep another one; it is the limit": [
+        "where the new side would be beyond a limit you return another one; return the limit": [
             lambda right, side, factor, rate, first: (
                 side
                 if _moved(side, factor, rate) != right(side, factor, rate, first)

@@ -109,8 +109,8 @@ def _stepped(**changes) -> Callable[..., Step]:
         "now the size never changes: a target that grows would be lost": (
             _with_size(lambda size, factor, side, new, first: size)
         ),
-        "the size is damped by itself: where the side reaches a limit, it still moves on. Take the "
-        "side's own factor": _with_size(
+        "the size is damped by itself: where the side reaches a limit, the size still moves on. "
+        "Take the side's own factor": _with_size(
             lambda size, factor, side, new, first: size * (1 + 0.59 * (factor - 1))
         ),
         "the size is damped twice, by the damped side and by the rate once more": (
@@ -120,7 +120,7 @@ def _stepped(**changes) -> Callable[..., Step]:
             _with_size(lambda size, factor, side, new, first: size * side / new)
         ),
         "the size is multiplied by new side over first side, which is the change since the "
-        "beginning; it was multiplied by all but the last step of it before": (
+        "beginning; the size already contains all but the last step of it": (
             _with_size(lambda size, factor, side, new, first: size * new / first)
         ),
         "the size follows the side and jumps as well: one factor is enough": (
@@ -155,11 +155,11 @@ def _stepped(**changes) -> Callable[..., Step]:
                 )
             )
         ),
-        "width and height both change, by one factor": [
+        "you change only the width or only the height: both change, by one factor": [
             _with_size(lambda size, factor, side, new, first: size * [new / side, 1]),
             _with_size(lambda size, factor, side, new, first: size * [1, new / side]),
         ],
-        "the target keeps its shape: width and height differ": _with_size(
+        "you make the target square: it keeps its shape, width and height differ": _with_size(
             lambda size, factor, side, new, first: np.sqrt(size.prod()) * new / side * np.ones(2)
         ),
         "the size changes by the root of the side's factor: both are lengths": _with_size(

@@ -38,10 +38,10 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
         },
         "your settings are always the published ones: take all five from `self`, since later cells "
         "set other values": steps.kept_as(**THREE),
-        "you take the box's corner for the target's centre: that is half a width to the right of "
-        "it and half a height below": steps.started_at(lambda box: box[:2]),
-        "you take the box's far corner for the target's centre: that is half a width and half a "
-        "height from (x, y)": steps.started_at(lambda box: box[:2] + box[2:]),
+        "you take the box's corner for the target's centre: the centre is half a width to the "
+        "right of it and half a height below": steps.started_at(lambda box: box[:2]),
+        "you take the box's far corner for the target's centre: the centre is half a width and "
+        "half a height from (x, y)": steps.started_at(lambda box: box[:2] + box[2:]),
         "your exemplar has no context: its square has the side `context_side` of width and "
         "height": [
             steps.looked_at(lambda size, side: float(np.sqrt(np.prod(size)))),
@@ -93,8 +93,8 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
                 )
             )
         ),
-        "the displacement is brought back by a window of the last side; the peak was found in the "
-        "window of the chosen scale": steps.changed(
+        "you bring the displacement back with the window of the last side; the peak was found in "
+        "the window of the chosen scale": steps.changed(
             move=lambda right, self, window, moved: right.move(
                 self, CropWindow(*self.centre, self.side, SEARCH), moved
             )
@@ -132,7 +132,7 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
                 move=lambda right, self, w, moved: right.move(self, w, moved - SEARCH / 2)
             )
         ),
-        "the centre of a 255-pixel crop is at 127.5": [
+        "your crop's centre is half a pixel off: that of 255 pixels is at 127.5": [
             steps.changed(move=lambda right, self, w, moved: right.move(self, w, moved - 0.5)),
             steps.changed(move=lambda right, self, w, moved: right.move(self, w, moved + 0.5)),
         ],
@@ -155,8 +155,8 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
         "size and side jump to the chosen scale; they move there by the fraction `rate`": (
             steps.resized(size=True, side=True, damped=False)
         ),
-        "the size is damped by itself: where the side reaches a limit, it still moves on. Take the "
-        "side's own factor, new side over old": steps.changed(resize=steps.size_unlimited),
+        "the size is damped by itself: where the side reaches a limit, the size still moves on. "
+        "Take the side's own factor, new side over old": steps.changed(resize=steps.size_unlimited),
         "the size jumps to the chosen scale while the side moves part of the way: both change by "
         "the same factor": steps.changed(resize=steps.undamped_size),
         "you cut a new exemplar in every frame; SiamFC's stays that of the first": (

@@ -97,7 +97,7 @@ def _wrong_areas(given, right) -> str:
                 np.sqrt(s * np.asarray(a)), np.sqrt(s / np.asarray(a)), s
             ),
         ),
-        "your sizes are rounded; s may as well be a fraction of the image: keep them exact": [
+        "your sizes are rounded; s may also be a fraction of the image: keep them exact": [
             lambda right, *given: np.round(right(*given)),
             lambda right, *given: right(*given).astype(int),
         ],

@@ -46,7 +46,7 @@ def _wrong_boxes(given, right) -> str:
     said = furthest(given, right, ("x", "y", "w", "h"))
     if same(given[GROWTH], right[GROWTH]):
         return (
-            f"your sizes are right, the positions not: {said}. Centre first, in sizes of the "
+            f"your sizes are right, the positions are not: {said}. Centre first, in sizes of the "
             "anchor, then the corner with the new size"
         )
     return f"{said}; decode(encode(box)) must be the box"
@@ -126,7 +126,7 @@ def _wrong_boxes(given, right) -> str:
             _moved_in(lambda a: a[:, :1:-1]),
             _moved_in(lambda a: 64.0),
         ],
-        "your boxes lie by the first anchor; each has its own": [
+        "you place all boxes by the first anchor; each has its own anchor": [
             (SHIFT, lambda right, o, a: right(o, np.repeat(a[:1], len(a), 0))),
             (GROWTH, lambda right, o, a: right(o, np.repeat(a[:1], len(a), 0))),
             _moved_in(lambda a: a[:1, 2:], lambda a: a[:1, :2] + a[:1, 2:] / 2),
@@ -154,7 +154,7 @@ def _wrong_boxes(given, right) -> str:
             GROWTH,
             lambda right, o, a: np.c_[a[:, :2], a[:, 2:] * np.exp(o[:, :2])],
         ),
-        "your boxes have limits: one may be small or large, and lie outside the image": [
+        "your boxes are limited: a box may be small or large, and lie outside the image": [
             lambda right, o, a: np.c_[right(o, a)[:, :2].clip(0), right(o, a)[:, 2:]],
             lambda right, o, a: np.c_[right(o, a)[:, :2].clip(None, 255), right(o, a)[:, 2:]],
             (GROWTH, lambda right, o, a: right(o, a).clip(1)),
@@ -166,7 +166,7 @@ def _wrong_boxes(given, right) -> str:
         ),
     },
     others={
-        "the positions not": lambda right, o, a: right(o, a) + [3.0, 0, 0, 0],
+        "the positions are not": lambda right, o, a: right(o, a) + [3.0, 0, 0, 0],
         "must be the box": lambda right, o, a: right(o, a) * [1, 1, 1, 1.1],
     },
 )

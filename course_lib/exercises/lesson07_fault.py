@@ -82,7 +82,7 @@ def _in_words(given: np.ndarray, right: np.ndarray) -> str:
             ),
         ],
         "with an odd number of cells your anchors are right, with {cells} they are half a cell "
-        "off: {cells} // 2 is no cell's number between two central ones": _moved(
+        "off: the centre lies between two cells, and {cells} // 2 is the second of them": _moved(
             lambda n, s, _: 0.0 if n % 2 else -s / 2
         ),
         "now they are half a cell off in the other direction: right and down": _moved(
@@ -125,12 +125,12 @@ def _in_words(given: np.ndarray, right: np.ndarray) -> str:
                 right(sizes, *given) + np.c_[sizes / 2, 0 * sizes].reshape(len(sizes), 1, 1, 4)
             )
         ),
-        "your corner lies a whole size before the centre; it is half of it": (
+        "your corner lies a whole size before the centre; half a size is right": (
             lambda right, sizes, *given: (
                 right(sizes, *given) - np.c_[sizes / 2, 0 * sizes].reshape(len(sizes), 1, 1, 4)
             )
         ),
-        "your anchors have the other sides: width comes first, then height": (
+        "your anchors have width and height swapped: width comes first, then height": (
             lambda right, sizes, *given: right(sizes[:, ::-1], *given)
         ),
         "your result has shape {shape}; keep (K, cells, cells, 4)": [

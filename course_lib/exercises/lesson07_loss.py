@@ -62,7 +62,7 @@ EMPTY = "the loss of a pair without positives"
                 )
             )
         ),
-        "your cross-entropy has a largest value; a network that is certain and wrong pays more": [
+        "your cross-entropy is capped; a network that is certain and wrong should pay more": [
             classes_changed(partial(limited, most=most)) for most in (3.0, 5.0)
         ],
         "you divide by more than the number of anchors; only where that is 0 divide by 1": [
@@ -189,7 +189,7 @@ EMPTY = "the loss of a pair without positives"
         "λ weights the whole loss; it belongs to the box loss": (
             lambda right, logits, o, y, t, w: w * right(logits, o, y, t, 1.0)
         ),
-        "λ weights the box loss, and the classification has no weight 1 − λ": (
+        "λ weights the box loss only; do not weight the classification with 1 − λ": (
             lambda right, logits, o, y, t, w: (
                 right(logits, o, y, t, w) - w * right(logits, o, y, t, 0)
             )
@@ -197,7 +197,7 @@ EMPTY = "the loss of a pair without positives"
         "λ weights your classification; it belongs to the box loss": (
             lambda right, logits, o, y, t, w: w * right(logits, o, y, t, 1 / w)
         ),
-        "each side of the cross-entropy counts half": (
+        "each side of the cross-entropy should count half; yours counts whole": (
             lambda right, logits, o, y, t, w: right(logits, o, y, t, w) + right(logits, o, y, t, 0)
         ),
     },
@@ -223,7 +223,7 @@ def examine_loss(answer, rng) -> None:
     )
     read = lambda losses: tuple(as_loss(loss) for loss in losses)  # noqa: E731
     answer.compare(given, ("the loss", "the loss"), read, call=pairs, tolerance=1e-4)
-    # with the value once more: a mistake that shows in it is not made
+    # with the value once more, so that a mistake that would show in it is not named
     answer.compare(
         given,
         ("the loss", EMPTY),

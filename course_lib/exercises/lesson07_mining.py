@@ -99,9 +99,9 @@ def _of_the_batch(right, losses, labels):
         "you keep one negative too many: ranks count from 0, so those below the count are kept": (
             lambda right, losses, labels: right(losses, labels, 3 + 1 / (labels == 1).sum(1), 11)
         ),
-        "where a pair has fewer negatives than may count, you make anchors that do not count (−1) "
-        "negatives": _topped_up_with_ignored,
-        "you count 16 positives at most, or 48 negatives: all that this pair has count": [
+        "where a pair has fewer negatives than may count, you turn anchors that do not count (−1) "
+        "into negatives": _topped_up_with_ignored,
+        "you count 16 positives at most, or 48 negatives: count all that this pair has": [
             lambda right, losses, labels: right(
                 losses, labels, 3 * (labels == 1).sum(1).clamp_max(16) / (labels == 1).sum(1)
             ),
@@ -191,6 +191,6 @@ def _not_mined(given: np.ndarray, right: np.ndarray, before: np.ndarray) -> str:
             f"expected {wanted.tolist()}: three for each, at least 10, or all there are"
         )
     return (
-        "the number is right, the choice is not: keep the negatives with the largest loss of each "
-        "image"
+        "the number is right, the choice is not: in each image, keep the negatives with the "
+        "largest loss"
     )

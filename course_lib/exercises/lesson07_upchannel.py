@@ -29,7 +29,7 @@ from course_lib.models import correlation
         "the last exemplar's kernels slid over every search image; each has its own": (
             lambda right, k, x: right(k[-1:].expand_as(k), x)
         ),
-        "you take the mean over all exemplars; every pair is one of its own": [
+        "you take the mean over the batch; every pair stands by itself": [
             lambda right, k, x: right(k.mean(0, keepdim=True).expand_as(k), x),
             lambda right, k, x: right(k, x.mean(0, keepdim=True).expand_as(x)),
         ],

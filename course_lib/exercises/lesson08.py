@@ -25,7 +25,7 @@ def each(n: int, what: str) -> Callable[[Any], np.ndarray]:
 
     def read(value: Any) -> np.ndarray:
         if isinstance(value, (int, float, np.generic)):
-            raise Wrong(f"{what} is one number; expected {n}, one for each of those it was given")
+            raise Wrong(f"{what} is one number; expected {n}, one for each entry of the input")
         return as_array(value, (n,), what)
 
     return read
@@ -40,7 +40,7 @@ def _sized(p: Callable) -> Callable:
     "choose.padded_size",
     reference=padded_size,
     mistakes={
-        "your size is √(w·h), without the context: p = (w + h) / 2 goes to each of them": _sized(
+        "your size is √(w·h), without the context: add p = (w + h) / 2 to each of w and h": _sized(
             lambda w, h: 0
         ),
         "your size is an area; take the square root": lambda right, w, h: right(w, h) ** 2,
@@ -53,29 +53,29 @@ def _sized(p: Callable) -> Callable:
             lambda right, w, h: np.sqrt(w * (h + (w + h) / 2)),
             lambda right, w, h: np.sqrt(w * h + (w + h) / 2),
         ],
-        "p is (w + h) / 2 of the width and height that were given; yours takes a width that has "
-        "grown already": lambda right, w, h: np.sqrt(
+        "p is (w + h) / 2 of the width and height that were given; yours uses a width that "
+        "has grown already": lambda right, w, h: np.sqrt(
             (w + (w + h) / 2) * (h + (w + (w + h) / 2 + h) / 2)
         ),
         "p is the mean of width and height, not the larger or the smaller of them": [
             _sized(np.maximum),
             _sized(np.minimum),
         ],
-        "the width and the height count: (w + p)(h + p); one of them stands twice in yours": [
+        "both width and height count: (w + p)(h + p); yours uses one of them twice": [
             lambda right, w, h: w + (w + h) / 2,
             lambda right, w, h: h + (w + h) / 2,
         ],
         "each box has its own p; yours is a mean over all boxes": _sized(
             lambda w, h: (np.mean(w) + np.mean(h)) / 2
         ),
-        "the size of a small box is as small as it is; yours has a lower limit": (
+        "the size of a small box may be small; yours has a lower limit": (
             lambda right, w, h: np.maximum(right(w, h), 10)
         ),
         "p belongs inside the root, with w and with h: √((w + p)(h + p))": (
             lambda right, w, h: np.sqrt(w * h) + (w + h) / 2
         ),
-        "your size is a mean of the two sides; it is the root of their product, which keeps its "
-        "value when a thin box turns": [
+        "your size is a mean of the two sides; it is the root of the product of both, with p added "
+        "to each": [
             lambda right, w, h: w + h,
             lambda right, w, h: (w + h) / 2,
         ],
@@ -107,8 +107,8 @@ def _ask_for_changes(f: Callable, ratios: np.ndarray) -> np.ndarray:
         if "truth value" not in str(problem):
             raise
         raise Wrong(
-            "an array as a whole is neither larger nor smaller than another, so max, if and and "
-            f"cannot decide ({problem}); np.maximum and np.where decide number by number"
+            "an array as a whole is neither larger nor smaller than another, so `max`, `if` and "
+            f"`and` cannot decide ({problem}); np.maximum and np.where decide number by number"
         ) from None
 
 
@@ -153,7 +153,7 @@ def _up_to(limit: float) -> Callable:
         "your change is a mean of r and 1 / r; it is the larger of the two": (
             lambda right, r: (r + 1 / r) / 2
         ),
-        "the ratios of all boxes are turned over, or none; each is turned over if it is below 1": [
+        "you invert the ratios of all boxes, or none; each is inverted only if it is below 1": [
             lambda right, r: r if (r >= 1).all() else 1 / r,
             lambda right, r: 1 / r if (r <= 1).all() else r,
             lambda right, r: r if r[0] >= 1 else 1 / r,
@@ -162,7 +162,7 @@ def _up_to(limit: float) -> Callable:
         "your change has an upper limit; a box may change by any factor": [
             _up_to(limit) for limit in (4, 5, 10, 100)
         ],
-        "your changes are in another order than the ratios you were given": (
+        "your changes are not in the order of the ratios you were given": (
             lambda right, r: np.sort(right(r))
         ),
         "your change is rounded": [

@@ -15,15 +15,14 @@ from course_lib.trackers import siamrpn
     "choose.rerank",
     reference=siamrpn.rerank,
     mistakes={
-        "without any influence of the window the penalty still counts": (
+        "where the influence is 0 the penalty still counts": (
             lambda right, score, p, w, i: right(score, p if i else 1, w, i)
         ),
         "where the influence is 1 the window alone counts": (
             lambda right, score, p, w, i: right(score, p, w, i if i < 1 else 0)
         ),
-        "the influence is on the wrong term: it weights the window, the rest the penalised score": (
-            lambda right, score, p, w, i: right(score, p, w, 1 - i)
-        ),
+        "the influence is on the wrong term: it weights the window, 1 − influence the penalised "
+        "score": (lambda right, score, p, w, i: right(score, p, w, 1 - i)),
         "the penalties are missing": lambda right, score, p, w, i: right(score, 1, w, i),
         "the scores are missing": lambda right, score, p, w, i: right(1, p, w, i),
         "you multiply by the window: then nothing at the border can ever win. Add it with its "
@@ -64,7 +63,7 @@ from course_lib.trackers import siamrpn
         "a bracket is missing: (1 − influence) · penalty · score": (
             lambda right, score, p, w, i: 1 - i * p * score + i * w
         ),
-        "the influence is what you are given, here {case[3]:g}": [
+        "the influence is an argument, here {case[3]:g}": [
             lambda right, score, p, w, i: right(score, p, w, 0.4),
             lambda right, score, p, w, i: (1 - i) * p * score + 0.4 * w,
             lambda right, score, p, w, i: 0.6 * p * score + i * w,
@@ -173,7 +172,7 @@ def _from(limit: float, by: str):
                 (1 - certainty) * last + certainty * rate * found
             ),
         ],
-        "the certainty belongs into the fraction on both sides: certainty · rate for the new size, "
+        "the certainty belongs in the fraction on both sides: certainty · rate for the new size, "
         "1 − certainty · rate for the old": lambda right, last, found, certainty, rate: (
             (1 - certainty * rate) * last + rate * found
         ),
@@ -198,7 +197,7 @@ def _from(limit: float, by: str):
                 last, found, (certainty + rate) / 2, 1
             )
         ),
-        "a small certainty moves the size by little; below a limit yours does not move it at all": [
+        "a small certainty moves the size a little; below a limit yours does not move it at all": [
             _from(limit, by) for limit in (0.5, 0.3, 0.2, 0.1) for by in ("rate", "product")
         ],
         "the fraction is certainty · rate, however small or large; yours has a limit": [
@@ -212,10 +211,10 @@ def _from(limit: float, by: str):
                 last, found, max(certainty, 0.1), rate
             ),
         ],
-        "the rate is what you are given; yours is fixed": (
+        "the rate is an argument; yours is fixed": (
             lambda right, last, found, certainty, rate: right(last, found, certainty, 0.3)
         ),
-        "the more certain the proposal, the further the size moves; yours moves the less": (
+        "the more certain the proposal, the further the size moves; yours moves less": (
             lambda right, last, found, certainty, rate: right(last, found, 1 - certainty, rate)
         ),
         "width and height both move; one of yours stays or jumps": [
@@ -230,7 +229,7 @@ def _from(limit: float, by: str):
             lambda right, last, *given: np.maximum(last, right(last, *given)),
             lambda right, last, *given: np.minimum(last, right(last, *given)),
         ],
-        "a limit of the size, like 10 pixels, is not this function's business": (
+        "a limit on the size, like 10 pixels, is not this function's business": (
             lambda right, *given: np.maximum(right(*given), 10)
         ),
         "your certainty is squared": lambda right, last, found, certainty, rate: right(

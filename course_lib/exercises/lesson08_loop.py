@@ -53,16 +53,16 @@ def _loop(step: Callable) -> Callable:
         "the size found is exp(answer(log q)) times the true one, not times the believed one": _loop(
             lambda q, answer, rate, start: (1 - rate) * q + rate * q * np.exp(answer(np.log(q)))
         ),
-        "your size jumps to the one found; it moves there by the rate": _loop(
+        "your size jumps to the one found; it should go only the fraction `rate` of the way": _loop(
             lambda q, answer, rate, start: np.exp(answer(np.log(q)))
         ),
         "the rate belongs to the size found, the rest to the last one; yours are swapped": _loop(
             lambda q, answer, rate, start: rate * q + (1 - rate) * np.exp(answer(np.log(q)))
         ),
-        "the next question is asked with the last size; you always ask with the first": _loop(
+        "`answer` is asked about the last size; you always ask about the first": _loop(
             lambda q, answer, rate, start: (1 - rate) * q + rate * np.exp(answer(np.log(start)))
         ),
-        "the last size moves; yours starts each step from the first one": _loop(
+        "each step starts from the last size; yours always starts from the first": _loop(
             lambda q, answer, rate, start: (1 - rate) * start + rate * np.exp(answer(np.log(q)))
         ),
         "you blend the logarithms; the tracker blends the sizes themselves": _loop(

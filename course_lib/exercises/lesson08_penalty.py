@@ -113,7 +113,7 @@ def _unchanged(ratio: int, size: int, together: bool = False) -> Callable:
         "the size in s is a length, the padded one; yours is an area, w · h": _by(
             lambda w, h: w * h
         ),
-        "the size in s is a length; the root over (w + p)(h + p) is missing": _by(
+        "the size in s is a length; the root of (w + p)(h + p) is missing": _by(
             lambda w, h: padded_size(w, h) ** 2
         ),
         "you compare widths with widths and heights with heights; r compares w / h, s the padded "
@@ -133,24 +133,24 @@ def _unchanged(ratio: int, size: int, together: bool = False) -> Callable:
         "square": lambda right, b, size, k: np.exp(
             -(siamrpn.change(b[:, 2] / b[:, 3]) * _changes(b, size)[1] - 1) * k
         ),
-        "boxes[:, 0] and boxes[:, 1] are places; the sizes are boxes[:, 2] and boxes[:, 3]": (
+        "boxes[:, 0] and boxes[:, 1] are positions; the sizes are boxes[:, 2] and boxes[:, 3]": (
             lambda right, b, size, k: right(b[:, [2, 3, 0, 1]], size, k)
         ),
         "k is missing in your exponent": lambda right, b, size, k: right(b, size, 1.0),
-        "k belongs into the exponent: exp(−(r·s − 1)·k); yours multiplies what is outside": (
+        "k belongs in the exponent: exp(−(r·s − 1)·k); yours multiplies the exponential": (
             lambda right, b, size, k: right(b, size, 1.0) * k
         ),
-        "− 1 and k stand outside of a bracket that is missing: −(r·s − 1)·k": [
+        "the bracket around r·s − 1 is missing, or in the wrong place: −(r·s − 1)·k": [
             _penalty_with(lambda change, k: -change - k),
             _penalty_with(lambda change, k: -change * k - 1),
             _penalty_with(lambda change, k: -(change - k)),
         ],
-        "k is what you are given, also where it is 0 or large": [
+        "k is an argument: use it as it is given, even where it is 0 or large": [
             lambda right, b, size, k: right(b, size, min(k, 1)),
             lambda right, b, size, k: right(b, size, k) * (k > 0),
             lambda right, b, size, k: right(b, size, 0.16),
         ],
-        "a factor may be as small as it is; yours has a lower limit": [
+        "a factor may be very close to 0; yours has a lower limit": [
             _at_least(limit) for limit in (0.1, 0.01, 0.001)
         ],
         "your factors are divided by the largest; a factor depends on its own box alone": (

@@ -80,7 +80,7 @@ def _at_true_size(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tup
     "size.response",
     reference=response_line,
     mistakes={
-        "the line goes over log q; you fit over q itself": _line(lambda q: q, _medians),
+        "fit the line against log q; you fit it against q itself": _line(lambda q: q, _medians),
         "the logs are logarithms already; you take another one or undo them": [
             _line(np.log, lambda logs: np.exp(_medians(logs))),
             _line(np.log, lambda logs: _medians(np.exp(logs)) - 1),
@@ -89,13 +89,13 @@ def _at_true_size(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tup
             _line(np.log2, _medians),
             _line(np.log10, _medians),
         ],
-        "NaN marks frames in which the target was missed; they are left out, with np.nanmedian: "
-        "yours turn the whole column into NaN": [
+        "NaN marks frames in which the target was missed; leave them out, with np.nanmedian: "
+        "in yours they turn the whole column into NaN": [
             _line(np.log, lambda logs: np.median(logs, axis=0)),
             _line(np.log, lambda logs: np.mean(logs, axis=0)),
         ],
         "NaN marks frames in which the target was missed; yours count as a ratio of 1": _with_zeros,
-        "one size missed does not spoil a whole frame; you leave out every row with a NaN": (
+        "a miss at one size does not spoil a whole frame; you leave out every row with a NaN": (
             _whole_rows
         ),
         "you take means over the frames; a single frame on the wrong thing moves them: take "
@@ -112,14 +112,14 @@ def _at_true_size(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tup
         "the bias is the height of the line at log q = 0; yours is the median measured there": (
             _at_true_size
         ),
-        "you fit log q over the logs; it is the other way round": _inverse,
+        "you fit log q against the logs; fit the logs against log q": _inverse,
         "gain first, then bias; yours are swapped": lambda right, *given: right(*given)[::-1],
         "your bias has the wrong sign": lambda right, *given: (
             right(*given)[0],
             -right(*given)[1],
         ),
         "your gain is 1 − g": lambda right, *given: (1 - right(*given)[0], right(*given)[1]),
-        "q = 1 is one of the factors, but neither the only nor a special one": (
+        "q = 1 is a factor like any other; you leave it out": (
             lambda right, logs, factors: right(
                 np.delete(logs, np.abs(np.log(factors)).argmin(), 1),
                 np.delete(factors, np.abs(np.log(factors)).argmin()),
@@ -146,7 +146,7 @@ def examine_response(answer, rng) -> None:
 
     def words(given, right, logs, factors):
         if not np.isfinite(given).all():
-            return f"your gain and bias are {given[0]:.3g} and {given[1]:.3g}: no numbers"
+            return f"your gain and bias are {given[0]:.3g} and {given[1]:.3g}: not numbers"
         i = int(np.abs(given - right).argmax())
         mine, wanted = apart(given[i], right[i])
         return (

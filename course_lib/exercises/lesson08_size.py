@@ -84,7 +84,7 @@ def true_size(found: np.ndarray, believed: np.ndarray, gain: float, bias: float)
                 / context_side(np.asarray(believed))
             )
         ),
-        "width and height get one common factor; you correct each for itself": (
+        "width and height get one common factor; you correct each separately": (
             lambda right, found, believed, gain, bias: np.array(
                 [
                     b * math.exp((np.clip(math.log(f / b), -0.5, 0.5) - bias) / (1 - gain))
@@ -112,7 +112,7 @@ def true_size(found: np.ndarray, believed: np.ndarray, gain: float, bias: float)
                 )
             ),
         ],
-        "δ is limited, not what follows from it": lambda right, found, believed, gain, bias: (
+        "limit δ itself, not what is computed from it": lambda right, found, believed, gain, bias: (
             found
             * math.exp(
                 np.clip(
@@ -127,14 +127,15 @@ def true_size(found: np.ndarray, believed: np.ndarray, gain: float, bias: float)
         "δ is limited before the bias is subtracted; you limit δ − b": _undone_whole(
             lambda r, g, b: np.clip(r - b, -0.5, 0.5) / (1 - g) - r
         ),
-        "the box found has its own padded size, however far δ is limited: the factor that leads "
-        "from it to the size wanted takes δ as it was": _undone_whole(
+        "the box found keeps its own padded size, even where δ is limited: the factor that leads "
+        "from it to the size wanted uses δ before the limit": _undone_whole(
             lambda r, g, b: (np.clip(r, -0.5, 0.5) - b) / (1 - g) - np.clip(r, -0.5, 0.5)
         ),
-        "only growth is limited by yours; δ is limited on both sides": _ratio(
-            lambda found, believed: max(
-                context_side(found) / context_side(believed), math.exp(-0.5)
-            )
+        "only growth is limited by yours; δ is limited on both sides": _undone_whole(
+            lambda r, g, b: (min(r, 0.5) - b) / (1 - g) - r
+        ),
+        "only shrinking is limited by yours; δ is limited on both sides": _undone_whole(
+            lambda r, g, b: (max(r, -0.5) - b) / (1 - g) - r
         ),
         "the limit of δ is 0.5; yours is 1": lambda right, found, believed, gain, bias: (
             found
@@ -150,7 +151,7 @@ def true_size(found: np.ndarray, believed: np.ndarray, gain: float, bias: float)
         "you return the factor; expected the size": lambda right, found, believed, gain, bias: (
             right(found, believed, gain, bias) / believed
         ),
-        "the size is returned as it was found": lambda right, found, *given: found,
+        "you return the size that was found, unchanged": lambda right, found, *given: found,
     },
 )
 def examine_invert(answer, rng) -> None:
@@ -238,17 +239,17 @@ def _smooth(last: np.ndarray, found: np.ndarray, fraction: float) -> np.ndarray:
         "the last size keeps 1 − certainty · rate; your two weights are swapped": _order(
             lambda last, found, f, invert: _smooth(invert(found), last, f)
         ),
-        "the certainty is missing in how far the size moves": (
+        "the certainty is missing from the fraction that the size moves by": (
             lambda right, last, found, certainty, rate, gain, bias: right(
                 last, found, 1.0, rate, gain, bias
             )
         ),
-        "the rate is missing in how far the size moves": (
+        "the rate is missing from the fraction that the size moves by": (
             lambda right, last, found, certainty, rate, gain, bias: right(
                 last, found, certainty, 1.0, gain, bias
             )
         ),
-        "the bias is not to be made smaller by hand; invert first, then smooth": (
+        "do not scale the bias down by hand; invert first, then smooth": (
             lambda right, last, found, certainty, rate, gain, bias: siamrpn.true_size(
                 _smooth(last, found, certainty * rate), last, gain, bias * certainty * rate
             )

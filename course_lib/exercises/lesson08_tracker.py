@@ -45,11 +45,10 @@ from course_lib.trackers import siamrpn
         ),
         "you go from the centre to the corner by half the proposal's size; it is half the smoothed "
         "size": with_steps(returned=lambda centre, size, found: [*(centre - found[2:] / 2), *size]),
-        "your centre is the corner of the best proposal; its centre is half a size "
-        "further": with_steps(kept=lambda t, found, fraction: found[:2]),
-        "your first centre is the corner of the box; its centre is half a size further": with_steps(
-            start=lambda box: box[:2].copy()
-        ),
+        "your centre is the corner of the best proposal; its centre is half its size "
+        "further in": with_steps(kept=lambda t, found, fraction: found[:2]),
+        "your first centre is the corner of the box; its centre is half its size "
+        "further in": with_steps(start=lambda box: box[:2].copy()),
         "your template features are computed anew in each frame; those of the first frame stay": (
             with_steps(template=learned)
         ),
@@ -59,8 +58,8 @@ from course_lib.trackers import siamrpn
         "your box keeps the size of frame 0: keep the smoothed size in self.size": with_steps(
             smooth=lambda last, found, fraction: last
         ),
-        "proposals are in search pixels, the box in frame pixels: window.box_to_frame brings them "
-        "there": with_steps(found=lambda t, box: box),
+        "proposals are in search pixels, the box in frame pixels: window.box_to_frame converts "
+        "them": with_steps(found=lambda t, box: box),
         "your proposal's size is still in search pixels: window.box_to_frame brings all four to "
         "the frame": with_steps(
             found=lambda t, box: np.r_[
@@ -78,7 +77,7 @@ from course_lib.trackers import siamrpn
         "your penalty compares proposals with the size of frame 0; it is the last size": with_steps(
             penalty=lambda t, boxes: siamrpn.change_penalty(boxes, t.first * t.window.scale, 0.16)
         ),
-        "the influence of the window is 0.40; yours is another": [
+        "the influence of the window is 0.40; yours is different": [
             ranked_with(influence) for influence in (0.3, 0.42, 0.176)
         ],
         "you multiply scores by the window; it is added with its influence, see exercise 08.4": (
@@ -100,8 +99,8 @@ from course_lib.trackers import siamrpn
         "the influence of the window, 0.40, is on the penalised score": with_steps(
             rank=lambda scores, penalties, hann: 0.4 * scores * penalties + 0.6 * hann
         ),
-        "the penalty's k is 0.16; yours is another": [penalised_with(k) for k in (0.22, 0.04)],
-        "the rate is 0.30; yours is another": [smoothed_by(rate) for rate in (0.27, 0.38)],
+        "the penalty's k is 0.16; yours is different": [penalised_with(k) for k in (0.22, 0.04)],
+        "the rate is 0.30; yours is different": [smoothed_by(rate) for rate in (0.27, 0.38)],
         "your size moves by the rate alone, as if every proposal were certain; the fraction is "
         "certainty · rate": with_steps(certainty=lambda score, penalty, rank: 1.0),
         "your certainty is the score; it is penalty · score": with_steps(
@@ -110,14 +109,15 @@ from course_lib.trackers import siamrpn
         "your certainty is the penalty; it is penalty · score": with_steps(
             certainty=lambda score, penalty, rank: penalty
         ),
-        "your certainty is the number it was ranked by, the window included; it is penalty · "
-        "score": (with_steps(certainty=lambda score, penalty, rank: rank)),
-        "width and height are smoothed each by itself; yours keep their ratio": with_steps(
+        "your certainty is the proposal's ranking, the window included; it is penalty · score": (
+            with_steps(certainty=lambda score, penalty, rank: rank)
+        ),
+        "width and height are smoothed separately; yours keep their ratio": with_steps(
             smooth=lambda last, found, fraction: blend(
                 last, last * np.sqrt(found.prod() / last.prod()), fraction
             )
         ),
-        "nothing is rounded, not the box either": [
+        "nothing is rounded, not even the box": [
             with_steps(
                 returned=lambda centre, size, found: np.round([*(centre - size / 2), *size])
             ),
@@ -139,16 +139,16 @@ from course_lib.trackers import siamrpn
         "you return two corners; a box is x, y, width, height": with_steps(
             returned=lambda centre, size, found: [*(centre - size / 2), *(centre + size / 2)]
         ),
-        "your search image is cut from the frame of `init`; it is the present frame": with_steps(
+        "your search image is cut from the frame of `init`; take the current frame": with_steps(
             frame=lambda t, frame: t.first_frame
         ),
         "your size jumps to the proposal's; smooth it": with_steps(
             smooth=lambda last, found, fraction: found
         ),
-        "your centre is smoothed like the size; it is that of the chosen proposal": with_steps(
+        "your centre is smoothed like the size; take that of the chosen proposal": with_steps(
             kept=lambda t, found, fraction: blend(t.centre, found[:2] + found[2:] / 2, fraction)
         ),
-        "your centre goes only part of the way; it is that of the chosen proposal": [
+        "your centre goes only part of the way; take that of the chosen proposal": [
             with_steps(
                 kept=lambda t, found, fraction, part=part: blend(
                     t.centre, found[:2] + found[2:] / 2, part
@@ -183,24 +183,26 @@ from course_lib.trackers import siamrpn
         ),
         "beyond the frame your crops have the mean colour of the current frame; it is that of the "
         "first frame": with_steps(colour=lambda t, frame: cv2.mean(frame)[:3]),
-        "frame.shape is height, width; the limits of x and of the width come first": with_steps(
+        "frame.shape is height, then width: your limits of x and w are swapped with those "
+        "of y and h": with_steps(
             limit=lambda value, low, high: np.clip(value, low, np.array(high)[::-1])
         ),
         "your centre can leave the frame; keep it inside, and the size between 10 pixels and the "
         "frame's": with_steps(
             limit=lambda value, low, high: np.clip(value, low, high) if low else value
         ),
-        "the centre may lie at the frame's very edge, and the size be the frame's": with_steps(
+        "the centre may lie on the very edge of the frame, and the size may equal the "
+        "frame's": with_steps(
             limit=lambda value, low, high: np.clip(value, low, np.array(high) - 1)
         ),
-        "the limits are those of the smoothed size; yours are the proposal's": with_steps(
+        "it is the smoothed size that is limited; you limit the proposal's": with_steps(
             smooth=lambda last, found, fraction: blend(last, np.maximum(found, 10), fraction)
         ),
         "your size can fall below 10 pixels; keep it between 10 pixels and the frame's size, and "
         "the centre inside the frame": with_steps(
             limit=lambda value, low, high: np.clip(value, 0, high)
         ),
-        "a size is at least 10 pixels; your limit is another": [
+        "a size is at least 10 pixels; your limit is different": [
             limited_to(pixels) for pixels in (12, 16)
         ],
         "your size can exceed the frame's; keep it between 10 pixels and the frame's size, and the "
@@ -210,8 +212,9 @@ from course_lib.trackers import siamrpn
     },
 )
 def examine_tracker(answer, rng) -> None:
-    """The whole tracker beside the reference, on sequences in which each step shows, one of them long;
-    then two at once, one anew, and one whose caller writes into its arrays."""
+    """The whole tracker compared with the reference, on sequences in which each step shows, one of
+    them long; then two trackers at once, one restarted, and one whose caller writes into its
+    arrays."""
     for name, growth, largest, length, first in (
         ("hidden", 0.1, 0.9, 10, (3, 2, 30, 36.5)),
         ("alike", -0.1, 0.4, 10, None),
@@ -219,7 +222,7 @@ def examine_tracker(answer, rng) -> None:
         ("large", 0.6, 0.9, 10, (20, 10, 131.5, 120.25)),
         ("border", 0.3, 0.9, 10, (170, 120, 29, 27.5)),
         ("odd", 0.0, 0.25, 24, None),
-        ("plain", 0.0, 0.09, 6, None),  # nobody is sure of anything
+        ("plain", 0.0, 0.09, 6, None),  # no proposal is certain
     ):
         sequence = _short(name, rng, length, first)
         with in_place_of_networks(StandIn(rng, growth, largest)):
@@ -235,7 +238,7 @@ def examine_tracker(answer, rng) -> None:
 def _short(
     name: str, rng: np.random.Generator, length: int, first: tuple[float, ...] | None
 ) -> ShortSequence:
-    """A sequence in colours whose means differ, from frame to frame as well at the border.
+    """A sequence in colours whose means differ; for `border` they also change with the frame.
 
     Args:
         name: of the sequence.

@@ -125,16 +125,16 @@ def _one_branch(right, x, a, b, c, d, between=lambda y: y):
             lambda right, *given: _branches(*given, join=torch.sub),
             lambda right, *given: -_branches(*given, join=torch.sub),
         ],
-        "the two branches are added, cell by cell; yours stand one behind the other in the "
+        "the two branches are added, cell by cell; yours are concatenated along the "
         "channels": lambda right, *given: _branches(
             *given, join=lambda left, right: torch.cat([left, right], 1)
         ),
-        "one of your branches is tall twice and the other wide twice: each goes both ways, or it "
-        "sees a line and no square": lambda right, x, a, b, c, d: right(x, a, d, c, b),
+        "one of your branches is tall twice and the other wide twice: each needs both kinds, "
+        "or it sees a line and no square": lambda right, x, a, b, c, d: right(x, a, d, c, b),
         "nothing stands between the two steps of a branch; yours has a ReLU there": (
             lambda right, *given: _branches(*given, between=F.relu)
         ),
-        "the sum is not the place for a ReLU either": (lambda right, *given: F.relu(right(*given))),
+        "no ReLU belongs on the sum either": (lambda right, *given: F.relu(right(*given))),
         "your kernels are flipped: F.conv2d takes them as they are": (
             lambda right, x, *kernels: right(x, *(kernel.flip(2, 3) for kernel in kernels))
         ),
@@ -223,7 +223,7 @@ CHANNELS = (
         "no ReLU belongs here: the vector stays as it is": (
             lambda right, vector, x: right(F.relu(vector), x)
         ),
-        "each channel has its own number; yours have all the first one's, or another order": [
+        "each channel has its own number; yours all have the first one's, or another order": [
             lambda right, vector, x: right(vector[:, :1].expand_as(vector), x),
             lambda right, vector, x: right(vector.flip(1), x),
         ],

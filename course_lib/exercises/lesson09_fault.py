@@ -60,19 +60,19 @@ HALF = SEARCH / 2
         "the fault is still there: where the crop goes right, the target goes left in it": _placed(
             lambda away, scale: HALF - away * scale
         ),
-        "now the label stays in the middle, wherever the crop lies: the network would learn the "
+        "now the label stays at the centre, wherever the crop lies: the network would learn the "
         "centre again": _placed(lambda away, scale: np.full(2, HALF)),
-        "now the label is on one side of the middle, whichever way the crop moved": [
+        "now the label is on one side of the centre, whichever way the crop moved": [
             _placed(lambda away, scale: HALF + np.abs(away) * scale),
             _placed(lambda away, scale: HALF - np.abs(away) * scale),
         ],
-        "x is mended, y is still on the wrong side": _placed(
+        "x is fixed, y is still on the wrong side": _placed(
             lambda away, scale: HALF + away * [scale, -scale]
         ),
-        "y is mended, x is still on the wrong side": _placed(
+        "y is fixed, x is still on the wrong side": _placed(
             lambda away, scale: HALF + away * [-scale, scale]
         ),
-        "the distance is still in frame pixels; the scale was right": _placed(
+        "your distance is in frame pixels; the scale was right, so keep it": _placed(
             lambda away, scale: HALF + away
         ),
         "the scale was right: 255 search pixels show `side` frame pixels": [
@@ -97,7 +97,7 @@ HALF = SEARCH / 2
         "the distance was right, it only had the wrong sign; yours is twice as far": _placed(
             lambda away, scale: HALF + 2 * away * scale
         ),
-        "the middle of 255 pixels is at 127.5": [
+        "the centre of 255 pixels is at 127.5": [
             _placed(lambda away, scale, at=at: at + away * scale) for at in (127, 128)
         ],
         "a target may reach over the edge of the search image: nothing is clipped": [

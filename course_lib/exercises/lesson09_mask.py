@@ -95,9 +95,10 @@ def _wrong_pixel(given: np.ndarray, right: np.ndarray, boxes: Tensor, size: int)
         ],
         "a box may begin outside the image, at a negative x or y; a negative index counts from the "
         "end": _filled(lambda start, length: (round(start), round(start + length))),
-        "you round width and height by themselves; the box ends at x + w, y + h, and its end "
-        "decides": _filled(lambda start, length: (round(start), round(start) + round(length))),
-        "you take every pixel that the box so much as touches; a pixel counts if its centre does": (
+        "you round width and height on their own; what counts is where the box ends, x + w and "
+        "y + h": _filled(lambda start, length: (round(start), round(start) + round(length))),
+        "you take every pixel that the box so much as touches; a pixel counts if its centre "
+        "is inside": (
             _filled(lambda start, length: (math.floor(start), math.ceil(start + length)))
         ),
         "you compare a pixel's corner, i, with the box; its centre is at i + ½": [
@@ -123,8 +124,8 @@ def _wrong_pixel(given: np.ndarray, right: np.ndarray, boxes: Tensor, size: int)
                 right(*given).amax(0, keepdim=True).expand(len(given[0]), 1, -1, -1)
             )
         ),
-        "one side is missing: a pixel lies in the box if it is at or after x and before x + w, and "
-        "so for y": [
+        "one limit is missing: a pixel lies in the box if its centre is at or after x and before "
+        "x + w, and likewise for y": [
             _moved(-LONG, 0, LONG, 0),
             _moved(0, -LONG, 0, LONG),
             _moved(-LONG, -LONG, LONG, LONG),

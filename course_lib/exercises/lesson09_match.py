@@ -57,16 +57,17 @@ STOPS = {
             lambda right, z, x: right(z, x).flatten(0, 1),
             lambda right, z, x: right(z, x).flatten(0, 1)[:, None],
         ],
-        "your maps are in another order: exemplar by exemplar, and within it channel by channel": [
+        "your maps are in the wrong order: go exemplar by exemplar, and within it channel by "
+        "channel": [
             lambda right, z, x: right(z, x).transpose(0, 1).reshape(right(z, x).shape),
             lambda right, z, x: right(z, x).transpose(0, 1),
         ],
-        "z and x are folded in different orders: pair by pair, and within it channel by channel, in "
-        "both": [
+        "z and x are folded in different orders: fold both pair by pair, and within a pair channel "
+        "by channel": [
             lambda right, z, x: right(z, x.transpose(0, 1).reshape(x.shape)),
             lambda right, z, x: right(z.transpose(0, 1).reshape(z.shape), x),
         ],
-        "the first exemplar slid over every search image; each has its own": (
+        "you slide the first exemplar over every search image; each has its own": (
             lambda right, z, x: right(z[:1].expand_as(z), x)
         ),
         "one channel of the exemplar slid over all channels; each meets its own": [
@@ -87,7 +88,7 @@ STOPS = {
             lambda right, z, x: right(z, F.pad(x, (1, 1, 1, 1))),
             lambda right, z, x: right(z, F.pad(x, [s // 2 for s in z.shape[:1:-1] for _ in "lr"])),
         ],
-        "the last exemplar slid over every search image; each has its own": (
+        "you slide the last exemplar over every search image; each has its own": (
             lambda right, z, x: right(z[-1:].expand_as(z), x)
         ),
         "the products are summed over the cells of the exemplar; yours are averaged": (
@@ -112,7 +113,7 @@ STOPS = {
         "sums of products are called for; yours are distances": lambda right, z, x: (
             -((_windows(z, x) - z[:, :, None, None]).square().sum((4, 5)))
         ),
-        "nothing is divided here: the products are added and stay": [
+        "nothing is divided here: the sum of the products stays as it is": [
             lambda right, z, x: right(z, x) / z.shape[1],
             lambda right, z, x: right(z, x) / z[0, 0].numel() ** 0.5,
         ],
@@ -180,7 +181,7 @@ def examine_depthwise(answer, rng) -> None:
             lambda right, answers, weights: _weighted(answers[:2], weights.softmax(0)[:2]),
             lambda right, answers, weights: _weighted(answers[:3], weights.softmax(0)[:3]),
         ],
-        "there may be other than three layers": (
+        "there may be more than three layers, or fewer": (
             lambda right, answers, weights: right(answers[:3], weights[:3])
         ),
         "only one layer is left in your sum: add each to those before": [
@@ -190,13 +191,13 @@ def examine_depthwise(answer, rng) -> None:
         "the first answer counts twice in your sum: begin with 0": (
             lambda right, answers, weights: right(answers, weights) + answers[0]
         ),
-        "the softmax is that of α itself; yours is of α divided, or of a softmax": [
+        "take the softmax of α itself; you divide α first, or take the softmax of a softmax": [
             lambda right, answers, weights: right(answers, weights.softmax(0)),
             lambda right, answers, weights: right(answers, weights / len(weights) ** 0.5),
             lambda right, answers, weights: right(answers, weights / len(weights)),
         ],
-        "the answers are weighted, not the weighted answers averaged: softmax(weights) adds up to "
-        "1 already": lambda right, answers, weights: right(answers, weights) / len(answers),
+        "sum the weighted answers, do not average them: softmax(weights) already adds up to "
+        "1": lambda right, answers, weights: right(answers, weights) / len(answers),
         "only the layer of the largest weight answers; softmax(weights) lets each have its share": (
             lambda right, answers, weights: answers[int(weights.argmax())]
         ),

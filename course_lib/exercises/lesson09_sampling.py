@@ -53,7 +53,7 @@ def _seeded(right, *given):
     "match.sampling",
     reference=crop_centre,
     mistakes={
-        "the shift is in pixels of the 255-pixel search image, and one of them is side / 255 frame "
+        "the shift is in pixels of the 255-pixel search image, and each is side / 255 frame "
         "pixels": [
             lambda right, rng, box, shift, side: right(rng, box, shift * 255 / side, side),
             lambda right, rng, box, shift, side: right(rng, box, shift * (255 / side) ** 2, side),
@@ -75,7 +75,7 @@ def _seeded(right, *given):
             _shifted(lambda rng, shift: rng.choice([-shift, shift], 2)),
             _shifted(lambda rng, shift: rng.choice([-shift, shift])),
         ],
-        "your shifts lie in a disc; x and y are drawn each by itself, so the corners of the square "
+        "your shifts lie in a disc; x and y are drawn independently, so the corners of the square "
         "are reached too": [_shifted(_disc), _shifted(_ring)],
         "your shifts are normally distributed; draw them uniformly: all are equally likely": [
             _shifted(lambda rng, shift: rng.normal(0, shift, 2)),
@@ -170,7 +170,7 @@ def examine_sampling(answer, rng) -> None:
             )
     given = as_array(answer(rng, box.copy(), 0, side), (2,), "the centre")
     if not np.allclose(given, box[:2] + box[2:] / 2, rtol=0, atol=1e-9):
-        raise Wrong("with a shift of 0 the square's centre is the target's; yours is another")
+        raise Wrong("with a shift of 0 the square's centre is the target's; yours is elsewhere")
 
 
 def _require_spread(shifts: np.ndarray, largest: float) -> None:
@@ -181,5 +181,5 @@ def _require_spread(shifts: np.ndarray, largest: float) -> None:
             raise Wrong(
                 f"the shift of {name} is {values[counts.argmax()]:.4g} pixels {counts.max()} times "
                 f"in {len(column)} draws. Every number from {-largest} to {largest} is as likely "
-                "as any other, so none should return: is it rounded, or limited?"
+                "as any other, so none should come up twice: are yours rounded, or limited?"
             )

@@ -123,8 +123,8 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
                 row.size + 2 * layer.padding - layer.reach + 1 - 2 * layer.crop
             ),
         ),
-        "{about}: cells that are {row.stride} pixels apart, and of every {layer.stride} of them "
-        "one: the strides multiply": [
+        "{about}: cells are {row.stride} pixels apart, and one in every {layer.stride} of them is "
+        "kept: the strides multiply": [
             _with("stride", lambda row, layer, right: row.stride + layer.stride),
             _with("stride", lambda row, layer, right: layer.stride),
             _with("stride", lambda row, layer, right: row.stride),

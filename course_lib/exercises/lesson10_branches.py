@@ -100,7 +100,7 @@ def _of_starts(choose):
         "the cell sees what *any* branch sees; yours sees only what the smallest field holds": (
             _of_fields(min)
         ),
-        "the cell sees what *any* branch sees; yours what all of them see": (
+        "the cell sees what *any* branch sees; yours sees only what all of them see": (
             1,
             lambda right, name, rows: replace(
                 right(name, rows), field=max(0, round(min(_ends(rows)) - max(_starts(rows))))

@@ -88,14 +88,14 @@ class Seen:
     "siamdw.fault",
     reference=mended_lag,
     mistakes={
-        "the fault is still there: targets are moved one way, and the answers are looked for the "
-        "other way": [
+        "the fault is still there: targets are moved one way, and the answers are measured "
+        "the opposite way": [
             _changed(moved=lambda right, down: (-right, -down)),
             _changed(lag=lambda d, x, y, right, down: d + (x * right + y * down)),
         ],
-        "rows are mended, columns are not: where the crop begins further right, the target stands "
+        "rows are fixed, columns are not: where the crop begins further right, the target stands "
         "further left": _changed(moved=lambda right, down: (-right, down)),
-        "columns are mended, rows are not: where the crop begins further down, the target stands "
+        "columns are fixed, rows are not: where the crop begins further down, the target stands "
         "further up": _changed(moved=lambda right, down: (right, -down)),
         "now the target is not moved at all: every search image is the central one": _changed(
             moved=lambda right, down: (0, 0)
@@ -113,7 +113,7 @@ class Seen:
                 lag=lambda d, x, y, right, down: -(x * right + y * down),
             ),
         ],
-        "your lag has the wrong sign: an answer that stays behind lags by more than 0": [
+        "your lag has the wrong sign: an answer that falls short has a lag above 0": [
             _changed(lag=lambda d, x, y, right, down: x * right + y * down - d),
         ],
         "a lag counts along the way from the centre to the target; yours is the distance of the "
@@ -126,7 +126,7 @@ class Seen:
             lag=lambda d, x, y, right, down: d - torch.hypot(x, y)
         ),
         "the four directions are added: divide by their number": _changed(over=1.0),
-        "halving is no cure: the symptom is gone for a network without bias only": [
+        "halving the lag is no cure: the symptom goes away only for a network without bias": [
             _changed(moved=lambda right, down: (-right, -down), over=8.0),
         ],
         "there are four directions; yours are only those to the right and downwards": _changed(

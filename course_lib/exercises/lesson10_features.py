@@ -106,7 +106,7 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
             (0, _among(slice(1, -1), slice(1, -1))),
             (0, _among(slice(0, None, 2), slice(0, None, 2))),
         ],
-        "the windows on the diagonal are not all": (0, _on_diagonal),
+        "you look at the windows on the diagonal only; any may be the best": (0, _on_diagonal),
         "‖a − b‖² is ‖a‖² + ‖b‖² − 2 a·b; the 2 is missing in yours": (
             0,
             _chosen(
@@ -116,7 +116,8 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
                 )
             ),
         ),
-        "the number of the best window is divided by the windows in a row, not by another number": [
+        "divide the index of the best window by the number of windows in a row, not by another "
+        "number": [
             (0, _divided(lambda z, x: z.shape[-1])),
             (0, _divided(lambda z, x: x.shape[-1])),
         ],
@@ -141,7 +142,7 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
             (1, _chosen(_right_place, lambda z, w: _relative(z, w) ** 2)),
             (1, _chosen(_right_place, lambda z, w: (z - w).square().sum() / w.norm())),
         ],
-        "the window's length is the root of its sum of squares as well": (
+        "the window's length, too, is the root of its sum of squares": (
             1,
             _chosen(
                 lambda z, w: _apart(z, w) / w.square().sum((2, 3, 4)),
@@ -249,7 +250,7 @@ def _difference(given: tuple, right: tuple) -> str:
             )
         if abs(distance - wanted) > 1e-4 * max(1, wanted):
             mine, should_be = apart(distance, wanted)
-            return f"the best window is the right one, its distance is {mine}, expected {should_be}"
+            return f"your best window is right, but its distance is {mine}, expected {should_be}"
     return ""
 
 
@@ -258,7 +259,7 @@ def _place_and_distance(given) -> tuple[np.ndarray, float]:
     distance, place = as_parts(given, "the distance", "the (row, column) of the best window")
     if np.isnan(np.asarray(plain(distance), dtype=float)).any():
         raise Wrong(
-            "your distance is NaN: a root of a number below 0? a² − 2ab + b² can be that by "
-            "rounding, (a − b)² cannot"
+            "your distance is NaN: the root of a number below 0? By rounding a² − 2ab + b² can "
+            "fall below 0, (a − b)² cannot"
         )
     return as_array(place, (2,), "the place"), as_number(distance, "the distance")

@@ -141,8 +141,8 @@ CIR_D = 100  # the place of the unit before the second pooling
             _replaced(CIR_D, _without_relu),
         ],
         "{name}: your units are not cropped": relaid(_uncropped),
-        "{name}: the stem is cropped after its batch norm; in training its statistics are those of "
-        "all cells": _moved(3, 1),
+        "{name}: the stem is cropped after its batch norm; in training the norm's statistics are "
+        "those of all cells": _moved(3, 1),
     },
     others={
         "has a bias": [
@@ -200,7 +200,7 @@ def _check_units(weights: dict[str, Tensor], name: str, first: int, second: int)
         if kind == "bias" and weights[f"{module}.weight"].ndim == 4:
             raise Wrong(
                 f"{name}: the convolution `{module}` has a bias; the stem's has none (bias=False), "
-                "and there is no other outside of the units"
+                "and there is no other outside the units"
             )
         if kind == "weight" and weight.ndim == 1:
             norms += 1

@@ -35,7 +35,7 @@ def overlap(field: int, stride: int) -> float:
             lambda right, field, stride: field / (field + stride),
             lambda right, field, stride: (field - stride) / (2 * field),
         ],
-        "along one axis, not over the area": (
+        "measure along one axis, not over the area": (
             lambda right, field, stride: (1 - stride / field) ** 2
         ),
         "the stride is compared with the field: stride / field, not field / stride": [
@@ -45,17 +45,17 @@ def overlap(field: int, stride: int) -> float:
         "the field, not the stride, is what is shared in part: divide by the field": (
             lambda right, field, stride: (field - stride) / stride
         ),
-        "a small overlap is as small as it is; yours has a lower limit": [
+        "an overlap may be small; yours has a lower limit": [
             lambda right, field, stride: max(0.5, 1 - stride / field),
             lambda right, field, stride: max(0.1, 1 - stride / field),
         ],
-        "field and stride are what you are given; one of yours is fixed": [
+        "field and stride are arguments; one of yours is fixed": [
             lambda right, field, stride: 1 - 8 / field,
             lambda right, field, stride: 1 - stride / 87,
             lambda right, field, stride: (field - stride) / 127,
         ],
         "your overlap is rounded": lambda right, field, stride: round(1 - stride / field, 2),
-        "as a fraction of 1, not in per cent": (
+        "give it as a fraction of 1, not in per cent": (
             lambda right, field, stride: 100 * (1 - stride / field)
         ),
         "pixels are continuous here: two fields share field − stride, no pixel more or less": [

@@ -40,17 +40,18 @@ def _cells(value):
             _kernel(lambda field, stride, wanted: (wanted - field) // stride),
             _kernel(lambda field, stride, wanted: (wanted - field) // stride + 2),
         ],
-        "{about}: a tap further is {stride} pixels, not 1": _kernel(
+        "{about}: taps are {stride} pixels apart, not 1": _kernel(
             lambda field, stride, wanted: wanted - field + 1
         ),
-        "{about}: the last layer need not bring about the whole field, only what is "
-        "missing": _kernel(lambda field, stride, wanted: (wanted - 1) // stride + 1),
+        "{about}: the last layer need not supply the whole field, only what is missing": _kernel(
+            lambda field, stride, wanted: (wanted - 1) // stride + 1
+        ),
         "a stride of 8 is one example; here it is {stride}": [
             _kernel(lambda field, stride, wanted: (wanted - field) // 8 + 1),
             _cells(lambda field, stride, wanted: (127 - wanted) // 8 + 1),
         ],
-        "the first cell needs the whole field; each further one needs a stride more: that is one "
-        "cell more": _cells(lambda field, stride, wanted: (127 - wanted) // stride),
+        "the first cell needs the whole field; each further one needs a stride more: you are one "
+        "cell short": _cells(lambda field, stride, wanted: (127 - wanted) // stride),
         "the last layer has changed the field: cells are counted with {goal} pixels, not "
         "{field}": _cells(lambda field, stride, wanted: (127 - field) // stride + 1),
         "{about}: cells are {stride} pixels apart": _cells(

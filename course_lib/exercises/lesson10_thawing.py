@@ -78,7 +78,7 @@ def _thawed(given):
                 step, steps, len(unfreeze) + 1, unfreeze
             ),
         ],
-        "the fractions need not be equally far apart, and are not in `unfreeze`": [
+        "the fractions in `unfreeze` need not be evenly spaced, and here they are not": [
             lambda right, step, steps, freeze, unfreeze: (
                 freeze - round(step / steps * len(unfreeze))
             ),
@@ -101,15 +101,15 @@ def _thawed(given):
                 freeze - max(0, freeze - right(step, steps, freeze, unfreeze) - 1)
             )
         ),
-        "a fraction of 0 frees its stage in the first step": (
+        "a fraction of 0 unfreezes its stage in the first step": (
             lambda right, step, steps, freeze, unfreeze: (
                 right(step, steps, freeze, unfreeze) if step else freeze
             )
         ),
-        "all stages may be free at last: the number can be 0": (
+        "in the end all stages may be unfrozen: the number can be 0": (
             lambda right, *case: max(1, right(*case))
         ),
-        "the fractions are what you are given, here {unfreeze}": (
+        "the fractions are an argument, here {unfreeze}": (
             lambda right, step, steps, freeze, unfreeze: right(step, steps, freeze, PUBLISHED)
         ),
     },

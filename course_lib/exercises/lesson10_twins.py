@@ -96,7 +96,7 @@ def _zeros_before_poolings(layers, padded, *_):
     mistakes={
         "{name} gives {shape[2]} × {shape[3]} cells for {pixels} pixels; its poolings are not "
         "padded: pad them too, by 1": _poolings(lambda padding: nn.MaxPool2d(3, 2)),
-        "{name} has no padding: half the kernel, rounded down, in every layer": (
+        "{name} has no padding: pad every layer by half its kernel, rounded down": (
             lambda right, padded, *channels: right(False, *channels)
         ),
         "{name} is padded; `padded` is False": lambda right, padded, *channels: right(
@@ -125,10 +125,10 @@ def _zeros_before_poolings(layers, padded, *_):
             *(_one(k, lambda _, pad: nn.AvgPool2d(3, 2, pad, False, False)) for k in (1, 3)),
             _poolings(lambda padding: nn.AvgPool2d(3, 2, padding, count_include_pad=False)),
         ],
-        "the first convolution has stride 2": relaid(
+        "the first convolution should have stride 2": relaid(
             lambda layers, *inputs: setattr(layers[0], "stride", (1, 1))
         ),
-        "the poolings have stride 2": _poolings(lambda padding: nn.MaxPool2d(3, 1, padding)),
+        "the poolings should have stride 2": _poolings(lambda padding: nn.MaxPool2d(3, 1, padding)),
         "the poolings are 3 × 3 with stride 2; yours are 2 × 2": [
             _poolings(lambda padding: nn.MaxPool2d(2, 2, padding)),
             _poolings(lambda padding: nn.MaxPool2d(2, 2)),

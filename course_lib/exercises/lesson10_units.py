@@ -80,14 +80,14 @@ def _sums(finish):
         "you add x itself: send it through the shortcut, which may be a convolution": [
             lambda x, b, s: F.relu(b(x) + x)
         ],
-        "add first, then ReLU; yours cuts the branch before the sum": [
+        "add first, then ReLU; yours has a ReLU on the branch before the sum": [
             lambda x, b, s: F.relu(b(x)) + s(x),
             lambda x, b, s: F.relu(F.relu(b(x)) + s(x)),
         ],
-        "add first, then ReLU; yours cuts branch and shortcut before the sum": [
+        "add first, then ReLU; yours has a ReLU on both before the sum": [
             lambda x, b, s: F.relu(b(x)) + F.relu(s(x))
         ],
-        "add first, then ReLU; yours cuts the shortcut before the sum": [
+        "add first, then ReLU; yours has a ReLU on the shortcut before the sum": [
             lambda x, b, s: b(x) + F.relu(s(x)),
             lambda x, b, s: F.relu(b(x) + F.relu(s(x))),
         ],
@@ -139,7 +139,7 @@ def _halved(x):
             lambda right, *given: _summed(*given)[:, :, 1:-1],
             lambda right, *given: _summed(*given)[..., 1:-1],
         ],
-        "one layer of 3 × 3 cells leaves one touched cell on each side; you cut off two": [
+        "a 3 × 3 kernel leaves one cell on each side that has seen padding; you cut off two": [
             lambda right, *given: _inner(_summed(*given), 2),
             lambda right, *given: _summed(*given)[:, :, 2:, 2:],
             lambda right, *given: _summed(*given)[:, :, :-2, :-2],
@@ -187,11 +187,11 @@ def cir_d_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
             lambda right, *given: _inner(_summed(*given)),
             lambda right, *given: _summed(*given),
         ],
-        "you pool and do not crop: the outermost cells hold some that have seen padding": (
+        "you pool without cropping: the outermost cells include some that have seen padding": (
             lambda right, *given: F.max_pool2d(_summed(*given), 2)
         ),
         "your result lacks two cells of the unit's map on each side, not one: crop one cell, and "
-        "crop before you pool; after it, each cell that is cut off also holds some that saw no "
+        "crop before you pool; after that, each cell that is cut off also covers some that saw no "
         "padding": [
             lambda right, *given: _inner(F.max_pool2d(_summed(*given), 2)),
             lambda right, *given: F.max_pool2d(_inner(_summed(*given), 2), 2),
@@ -203,7 +203,7 @@ def cir_d_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
             lambda right, *given: _inner(_summed(*given))[:, :, ::2, ::2],
             lambda right, *given: _summed(*given)[:, :, 1:-1:2, 1:-1:2],
         ],
-        "the pooling looks at 2 × 2 cells, two apart": [
+        "the pooling takes 2 × 2 cells at a time, with stride 2": [
             lambda right, *given: F.max_pool2d(_inner(_summed(*given)), 2, 1),
             lambda right, *given: F.max_pool2d(_inner(_summed(*given)), 3, 2),
             lambda right, *given: F.max_pool2d(_inner(_summed(*given)), 3, 2, 1),

@@ -59,15 +59,15 @@ def _too_large(given, right) -> str:
         "these are the plain sums of products; divide by both lengths": (
             lambda right, z, x: cross_correlate(z, x)
         ),
-        "divided by the exemplar's length only: a bright window still wins; divide by the window's "
-        "too": lambda right, z, x: cross_correlate(z, x) / _lengths(z),
-        "divided by the length of the whole search map; each place needs the length of its own "
+        "you divide by the exemplar's length only: a bright window still wins; divide by the "
+        "window's too": lambda right, z, x: cross_correlate(z, x) / _lengths(z),
+        "you divide by the length of the whole search map; each place needs the length of its own "
         "window": lambda right, z, x: cross_correlate(z, x) / _lengths(z) / _lengths(x),
         "you normalise every cell on its own; the lengths needed are those of whole windows, all "
         "cells together": lambda right, z, x: (
             cross_correlate(F.normalize(z, dim=1), F.normalize(x, dim=1)) / z[0, 0].numel()
         ),
-        "divided by the squares; a length is the root of the sum of squares": (
+        "you divide by the squares; a length is the root of the sum of squares": (
             lambda right, z, x: right(z, x) ** 2 / cross_correlate(z, x)
         ),
         "the length in your denominator is that of the whole batch, or of its first pair; each "
@@ -168,5 +168,5 @@ def _check_gradient(answer, z: Tensor, x: Tensor) -> None:
         raise Wrong(
             "with windows of zeros your map is right, but its gradient is not finite: the root's "
             "slope is infinite at 0. Clamp what stands under the root; nan_to_num, or a clamp of "
-            "the root, mends the map alone"
+            "the root, fixes only the map"
         )

@@ -155,9 +155,9 @@ def _whole(features, square):
             _pooled(F.adaptive_max_pool2d),
             _pooled(F.adaptive_avg_pool2d),
         ],
-        "your grid runs over the centres of the outermost cells and `grid_sample` takes it over "
-        "the map's edges, or the other way round: −1 and 1 are centres with align_corners=True, "
-        "edges without": [_grid(False, False), _grid(True, True)],
+        "in your grid −1 and 1 are the centres of the outermost cells, and `grid_sample` takes "
+        "them as the map's edges, or the other way round: they are centres with "
+        "align_corners=True, edges without": [_grid(False, False), _grid(True, True)],
         "one sample for each part, at its centre; yours takes the mean of several, as `roi_align` "
         "does without sampling_ratio=1": [
             lambda right, features, square, cells: roi_align(features, [square[None]], cells),
@@ -228,6 +228,6 @@ def _template(function, features: Tensor, square: list[float], cells: int) -> Te
             raise
         raise Wrong(
             f"for the square {square}, which reaches to the edge of a map of 12 × 14 cells, your "
-            f"code asks for a cell beyond it ({problem}): keep the index below between 0 and the "
-            "last but one"
+            f"code asks for a cell beyond it ({problem}): keep the index of the lower "
+            "neighbour between 0 and the last but one"
         ) from None

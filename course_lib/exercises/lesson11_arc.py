@@ -41,7 +41,7 @@ def _switched(
         "that is the additive margin; here m is added to the angle: cos(θ + m)": (
             lambda right, c, m: c - m
         ),
-        "the angle has to grow: θ + m. Yours makes it easier": [
+        "the angle has to grow: θ + m. Yours shrinks it, which makes it easier": [
             lambda right, c, m: torch.cos(torch.acos(c) - m),
             _switched(lambda c, m: torch.cos(torch.acos(c) - m)),
         ],
@@ -71,7 +71,7 @@ def _switched(
             ),
             _switched(swapped=True),
         ],
-        "beyond θ + m = π yours is another curve; there it is c − m · sin m": [
+        "beyond θ + m = π your curve is wrong; it should be c − m · sin m": [
             _switched(late=late)
             for late in (
                 lambda c, m: c - math.sin(m),

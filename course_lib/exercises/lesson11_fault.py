@@ -120,15 +120,15 @@ def _lowered(right, c, place, stride, b, s, m):
             _with(off=lambda away: away >= 0),
             _with(off=lambda away: (away > RING) | (away <= NEAR)),
         ],
-        "now the ring's cells count as the target: they need not be as high as it is; they do not "
-        "count at all": [
+        "now the ring's cells count as the target: they need not be as high as it is, and should "
+        "not count at all": [
             _with(on=lambda away: away <= RING),
             _with(on=lambda away: away <= RING, off=lambda away: away > NEAR),
         ],
-        "the wrong side of the ring is gone: now the neighbours are the only rivals": (
+        "you left out the wrong side of the ring: now the neighbours are the only rivals": (
             _with(off=lambda away: (away > NEAR) & (away <= RING))
         ),
-        "the ring is not as wide as it should be: rivals are the cells *beyond* 32 pixels": [
+        "your ring has the wrong width: rivals are the cells *beyond* 32 pixels": [
             _with(off=lambda away: away > 16),
             _with(off=lambda away: away > RING - 8),
             _with(off=lambda away: away > RING + 8),
@@ -144,12 +144,12 @@ def _lowered(right, c, place, stride, b, s, m):
         "place is x, then y: x counts columns": _given(
             lambda c, place, *given: (c, place.flip(0), *given)
         ),
-        "the fault is not at the target: its cells are those within 8 pixels": [
+        "the fault is not in the target: its cells are those within 8 pixels": [
             _with(on=lambda away: away == away.min()),
             _with(on=lambda away: away <= 16),
             _with(on=lambda away: away < NEAR),
         ],
-        'the fault is not at "nowhere": it stays a rival, with logit scale · b': [
+        'the fault is not in "nowhere": it stays a rival, with logit scale · b': [
             _with(nowhere=False),
             _given(lambda c, place, stride, b, s, m: (c, place, stride, b / s, s, m)),
         ],

@@ -27,7 +27,9 @@ def _deviation(c: Tensor, y: Tensor) -> Tensor:
     "margin.lead",
     reference=lead,
     mistakes={
-        "the sign: above 0 where the target wins": lambda right, c, y: -right(c, y),
+        "your sign is wrong: a lead is above 0 where the target wins": (
+            lambda right, c, y: -right(c, y)
+        ),
         "divide by the standard deviation of the other cells, so that maps of any scale can be "
         "compared": lambda right, c, y: c[y > 0].max() - c[y < 0].max(),
         "that is the peak-to-sidelobe ratio, against the mean; here the rival is the highest other "
@@ -46,7 +48,7 @@ def _deviation(c: Tensor, y: Tensor) -> Tensor:
             lambda right, c, y: (c[y > 0].max() - (c * (y < 0)).max()) / _deviation(c, y),
             lambda right, c, y: ((c * (y > 0)).max() - c[y < 0].max()) / _deviation(c, y),
         ],
-        "below 0 another place wins: keep the sign": [
+        "a lead below 0 says that another place wins: keep the sign": [
             lambda right, c, y: abs(right(c, y)),
             lambda right, c, y: max(right(c, y), 0.0),
         ],

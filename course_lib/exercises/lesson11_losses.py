@@ -55,7 +55,7 @@ def _cells(logit, cost=F.softplus):
     "margin.logistic",
     reference=logistic,
     mistakes={
-        "the margin has no effect: the target has to reach b + m, the others b − m": (
+        "the margin has no effect: the target has to reach b + m, the others to stay below b − m": (
             lambda right, c, y, b, s, m: right(c, y, b, s, 0.0)
         ),
         "your margin makes it easier: subtract it on the target, so that it has to do better": (
@@ -64,7 +64,7 @@ def _cells(logit, cost=F.softplus):
         "the margin applies to cosines: keep it inside the bracket that the scale multiplies": (
             lambda right, c, y, b, s, m: right(c, y, b, s, m / s)
         ),
-        "on the others too the margin has to make it harder: c − b + m there": (
+        "the margin has to make it harder on the others too: c − b + m there": (
             lambda right, c, y, b, s, m: right(c, y, b + m, s, 0.0)
         ),
         "target cells are few: average them and the others separately, and give each half": (
@@ -102,7 +102,7 @@ def _cells(logit, cost=F.softplus):
             _cells(lambda c, y, b, s, m: s * (m * (y > 0) - y * (c - b))),
             _cells(lambda c, y, b, s, m: s * (m * (y < 0) - y * (c - b))),
         ],
-        "the margin makes both sides easier by half, or harder by twice as much: it is m, once": [
+        "your margin is half as large as it should be, or twice as large: it is m, once": [
             lambda right, c, y, b, s, m: right(c, y, b, s, 2 * m),
             lambda right, c, y, b, s, m: right(c, y, b, s, m / 2),
         ],
@@ -122,7 +122,7 @@ def _cells(logit, cost=F.softplus):
             lambda right, *given: right(*given) / math.log(2),
             lambda right, *given: right(*given) / math.log(10),
         ],
-        "a map without a target has the half of the others and nothing else: yours counts it in "
+        "a map without a target has only the half that belongs to the others: yours counts it in "
         "full, or not at all": [
             lambda right, c, y, *given: right(c, y, *given) * (1 + (~(y > 0).any()).float()),
             lambda right, c, y, *given: right(c, y, *given) * (y > 0).any().float(),

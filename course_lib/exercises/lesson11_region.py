@@ -47,7 +47,7 @@ def _out_of_bounds(given, right, largest: int) -> str:
         "reaches 64 pixels from the centre; subtract them": (
             lambda right, speed, reach, *given: right(speed + 64 / reach, reach, *given)
         ),
-        "a cell costs 8 pixels of speed and 16 pixels of the image": [
+        "one more cell on each side reaches 8 pixels further and costs 16 pixels of the image": [
             lambda right, speed, reach, base, largest: min(
                 2 * right(speed, reach, base, 10**5) - base, largest
             ),
@@ -55,7 +55,7 @@ def _out_of_bounds(given, right, largest: int) -> str:
                 base + 16 * math.ceil(max(reach * speed - 64, 0) / 4), largest
             ),
         ],
-        "where the limit is passed, take it; the size grows up to there": [
+        "the size grows up to the limit; beyond that, return the limit": [
             lambda right, speed, reach, base, largest: (
                 base
                 if right(speed, reach, base, 10**5) > largest
@@ -85,7 +85,7 @@ def _out_of_bounds(given, right, largest: int) -> str:
             lambda right, speed, reach, *given: right(speed, 1.0, *given),
             lambda right, speed, reach, *given: right(speed, 2.0, *given),
         ],
-        "speeds are fractions of pixels; do not round them": [
+        "speeds need not be whole pixels; do not round them": [
             lambda right, speed, *given: right(int(speed), *given),
             lambda right, speed, *given: right(float(-(-speed // 1)), *given),
             lambda right, speed, reach, *given: right(round(reach * speed) / reach, reach, *given),

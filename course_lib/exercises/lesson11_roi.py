@@ -108,7 +108,7 @@ def _sized(cells_of):
             _sized(lambda ratio, cells: ratio * cells // 2 * 2),
             _sized(lambda ratio, cells: round(ratio * cells)),
         ],
-        "your side is a cell too short: cells is their number": [
+        "your side is a cell too short: `cells` counts the cells, not the steps between them": [
             _sized(lambda ratio, cells: ratio * (cells - 1)),
             _sized(lambda ratio, cells: ratio * cells - 1),
         ],

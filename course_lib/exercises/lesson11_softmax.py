@@ -142,7 +142,7 @@ def _all_compete(among):
         "the ring's cells are no targets: leave them out": with_target(
             lambda right, c, y, *given: right(c, torch.where(y == 0, 1, y), *given)
         ),
-        "the target cells do not compete with each other, and the ring with nobody: the "
+        "the target cells do not compete with each other, and the ring with none: the "
         "denominator "
         'has the cell itself, the others and "nowhere"': [
             _all_compete(lambda y: y != 0),

@@ -87,7 +87,7 @@ def _with_first(right, first, average, fresh, score, rate, keep, sure):
             (1, _averaged(lambda average, fresh, rate: running_average(fresh, average, rate))),
             (1, _averaged(lambda average, fresh, rate: rate * average + (1 - rate) * fresh)),
         ],
-        "bring the average back to length 1: two directions averaged are shorter, and it would "
+        "bring the average back to length 1: the mean of two directions is shorter, and it would "
         "fade": (1, _averaged(lambda average, fresh, rate: average.lerp(fresh, rate))),
         "your average has become the exemplar: keep the average of the templates by itself, or the "
         "first one would be mixed in again in every frame": (

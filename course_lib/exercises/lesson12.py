@@ -83,7 +83,7 @@ def _about_the_centre(boxes: Tensor, gradient: Tensor, length: float) -> Tensor:
         "your step is length · gradient: the factor (w, h, w, h) is missing": _moved(
             lambda b, g, length: length * g
         ),
-        "`length` is a factor on the step; yours is always the same": [
+        "`length` is a factor on the step; yours is always the same, or squared": [
             _moved(lambda b, g, length: _right_step(b, g, 1.0)),
             _moved(lambda b, g, length: _right_step(b, g, length**2)),
         ],
@@ -108,7 +108,7 @@ def _about_the_centre(boxes: Tensor, gradient: Tensor, length: float) -> Tensor:
             _moved(lambda b, g, length: length * g * b[:, [2, 3, 2, 3]] ** 2),
         ],
         "your gradient is brought to a fixed length, or only its sign is left; where the slope is "
-        "small, the step should be": [
+        "small, the step should be small too": [
             _moved(lambda b, g, length: _right_step(b, g / g.norm(dim=1, keepdim=True), length)),
             _moved(lambda b, g, length: _right_step(b, g.sign(), length)),
         ],
@@ -123,7 +123,7 @@ def _about_the_centre(boxes: Tensor, gradient: Tensor, length: float) -> Tensor:
         ],
         "x, y is the corner, and the gradient is that of the corner: move it by its own part of "
         "the step and nothing else": _moved(_about_the_centre),
-        "your step leaves one half of the box as it was: all four numbers move": [
+        "your step leaves two of the box's numbers as they were: all four move": [
             _moved(lambda b, g, length: _sizes(_right_step(b, g, length), torch.zeros_like)),
             _moved(
                 lambda b, g, length: torch.cat(
@@ -136,7 +136,7 @@ def _about_the_centre(boxes: Tensor, gradient: Tensor, length: float) -> Tensor:
             _moved(_right_step, lambda sizes: sizes.clamp_min(0)),
             _moved(_right_step, torch.abs),
         ],
-        "w and h are at least 1 pixel, and no more is asked of them: yours have another limit": [
+        "the only limit on w and h is that they are at least 1 pixel: yours have another limit": [
             _moved(_right_step, lambda sizes: sizes.clamp_min(2)),
             _moved(_right_step, lambda sizes: sizes.clamp_min(10)),
         ],

@@ -110,7 +110,7 @@ def _misplaced(right, boxes, values, best):
             _ranked(lambda values, boxes: values, lambda best, boxes: best + 1),
             _ranked(lambda values, boxes: values, lambda best, boxes: best - 1),
         ],
-        "the values of the boxes are lost: yours are the first {2} boxes, or the last": [
+        "you ignore the boxes' values: yours are the first {2} boxes, or the last": [
             _ranked(lambda values, boxes: -torch.arange(len(values)).float()),
             _ranked(lambda values, boxes: torch.arange(len(values)).float()),
         ],
@@ -123,7 +123,7 @@ def _misplaced(right, boxes, values, best):
             _masked(0.0, len),
             _masked(-1e9, len),  # last, but fewer than `best` are left
         ],
-        "your places count the boxes that are left, but you look them up among all boxes: drop from "
+        "your indices count the boxes that are left, but you use them on all boxes: drop from "
         "boxes and values alike": _misplaced,
         "your mask is the wrong way round: the boxes that are far too long are dropped, not kept": (
             _kept(lambda aspects: (aspects >= 6) | (aspects <= 1 / 6))
@@ -135,7 +135,7 @@ def _misplaced(right, boxes, values, best):
         ],
         "drop the boxes that are far too long first, then choose: with yours fewer than {2} are "
         "left": _chosen_first,
-        "the mean is that of equal parts; yours is weighted by the values": [
+        "the best boxes count equally in the mean; yours is weighted by the values": [
             _of_best(lambda boxes, values: (boxes * values.softmax(0)[:, None]).sum(0)),
             _of_best(lambda boxes, values: (boxes * (values / values.sum())[:, None]).sum(0)),
         ],
@@ -188,7 +188,7 @@ def examine_best(answer, rng) -> None:
     boxes[:, 2:] = [[70, 8], [5, 66], [80, 12], [9, 77]]
     long = answer(torch.from_numpy(boxes).float(), torch.from_numpy(values).float(), 3)
     if long is not None:
-        raise Wrong("all boxes are far too long: there is no box to take: return None")
+        raise Wrong("all boxes are far too long, so there is no box to take: return None")
 
 
 def _asked(function, boxes: Tensor, values: Tensor, best: int) -> Tensor | None:
@@ -200,12 +200,12 @@ def _asked(function, boxes: Tensor, values: Tensor, best: int) -> Tensor | None:
             raise
         fine = int(_fine(boxes).sum())
         raise Wrong(
-            f"of {len(boxes)} boxes {fine} are of an allowed shape, and `best` is {best}. topk "
+            f"of {len(boxes)} boxes {fine} have an allowed shape, and `best` is {best}. topk "
             "cannot give more than there are: take the mean of as many as there are"
         ) from None
 
 
 def _read(given):
     if given is None:
-        raise Wrong("the box is None, although some boxes are neither too long nor too high")
+        raise Wrong("the box is None, although some boxes are neither too wide nor too high")
     return as_array(given, (4,), "the box")

@@ -99,7 +99,7 @@ def _stretched(box, normal, deviation) -> np.ndarray:
     "overlap.proposals",
     reference=drawn_box,
     mistakes={
-        "your noise is in pixels: multiply by √(w · h), or a large target is hardly left": _with(
+        "your noise is in pixels: multiply by √(w · h), or boxes hardly leave large targets": _with(
             unit=lambda box: 1.0
         ),
         "the noise of all four numbers is measured in √(w · h), the root of the area": [
@@ -114,13 +114,13 @@ def _stretched(box, normal, deviation) -> np.ndarray:
             _with(normal=lambda rng: rng.uniform(-1, 1, 4)),
             _with(normal=lambda rng: rng.uniform(-0.5, 0.5, 4)),
         ],
-        "each box has one of the deviations, chosen at random; yours are always the same": [
+        "each box has one of the deviations, chosen at random; yours is always the same": [
             _with(pick=lambda rng, noise: np.mean(noise)),
             _with(pick=lambda rng, noise: noise[0]),
             _with(pick=lambda rng, noise: noise[-1]),
         ],
         "the deviation is one of those given, and not a number between them: the smallest teach "
-        "the last pixel, the largest the way home": _with(
+        "precision to a pixel, the largest the way back from afar": _with(
             pick=lambda rng, noise: rng.uniform(min(noise), max(noise))
         ),
         "the deviation is chosen once for a box, for all four numbers": _with(
@@ -144,7 +144,7 @@ def _stretched(box, normal, deviation) -> np.ndarray:
             lambda right, rng, box, noise: _proposal_or_target(rng, box, noise)
         ),
         "after a miss the next try has 0.9 times the noise of the last one; yours has as much "
-        "again, or as one of the deviations chosen anew": [_with(calmer=1.0), _with(again=True)],
+        "as before, or a deviation that is chosen anew": [_with(calmer=1.0), _with(again=True)],
         "sizes get noise like centres, added and not multiplied": _with(move=_stretched),
         "the noise is what is added: yours is squared, or has no sign": [
             _with(normal=lambda rng: np.abs(rng.normal(size=4))),

@@ -70,27 +70,28 @@ def _with(**changed):
         "your boxes never move: the gradient is erased between `backward` and the step": _with(
             used=lambda gradient, k: 0 * gradient
         ),
-        "your boxes take one step and then stand still: what is differentiated after it has to be "
+        "your boxes take one step and then stand still: after it, differentiate with respect to "
         "the boxes as they are then": _with(used=lambda gradient, k: gradient * (k == 0)),
         "all your steps go along the gradient at the start: it has to be taken anew where the "
         "boxes are": _with(asked=lambda path: path[0]),
         "your gradient is one step late: erase the old one, take the new one, then step": _with(
             asked=lambda path: path[max(len(path) - 2, 0)]
         ),
-        "a part of the old gradients is still there; nothing of them belongs into the step": [
+        "a part of the old gradients is still there; none of it belongs in the step": [
             _with(kept=lambda old, new, k: 0.9 * old + new),
             _with(kept=lambda old, new, k: 0.5 * old + new),
             _with(kept=lambda old, new, k: 0.9 * old + 0.1 * new),
             _with(kept=lambda old, new, k: new if k % 2 == 0 else old + new),
         ],
-        "divided by the number of the step the sum is a mean, and still of old gradients": _with(
+        "divided by the number of steps so far the sum is a mean, but still one of old "
+        "gradients": _with(
             kept=lambda old, new, k: old + new, used=lambda gradient, k: gradient / (k + 1)
         ),
-        "shorter and shorter steps cover the fault and do not mend it: length stays": [
+        "shorter and shorter steps hide the fault and do not fix it: `length` stays as it is": [
             _with(used=lambda gradient, k: gradient / (k + 1)),
             _with(used=lambda gradient, k: gradient * 0.5**k),
         ],
-        "a limit on the gradient covers the fault and does not mend it": [
+        "a limit on the gradient hides the fault and does not fix it": [
             _with(used=lambda gradient, k: gradient / gradient.norm(dim=1, keepdim=True)),
             _with(used=lambda gradient, k: gradient.sign()),
             _with(used=lambda gradient, k: gradient.clamp(-0.1, 0.1)),

@@ -78,7 +78,7 @@ def _clamped(right_half):
             _pieces(left=lambda t: (1 - t) ** 2 / 2),
             _pieces(left=lambda t: t + t * t / 2),
         ],
-        "a straight line is the integral of a box; the hat's bends: its slope is the hat": [
+        "a straight line is the integral of a box; the hat's is curved: its slope is the hat": [
             lambda right, t: ((t + 1) / 2).clamp(0, 1),
             lambda right, t: (t + 0.5).clamp(0, 1),
         ],
@@ -138,7 +138,7 @@ def _normalised(weights: Tensor) -> Tensor:
     "overlap.weights",
     reference=hat_weights,
     mistakes={
-        "that is the integral over each bin; the mean is the integral over the bin's length": (
+        "that is the integral over each bin; divide it by the bin's length to get the mean": (
             _weighted(divide=lambda length, bins: 1.0)
         ),
         "divide by the length of the bin, length / bins, not by that of the whole interval": (
@@ -149,7 +149,7 @@ def _normalised(weights: Tensor) -> Tensor:
             _weighted(divide=lambda length, bins: length * bins),
             _weighted(divide=lambda length, bins: bins / length),
         ],
-        "your weights are negative: the integral up to the bin's end, minus that up to its "
+        "your weights are negative: take the integral up to the bin's end, minus that up to its "
         "beginning, of the hat at cell i: T(e − i)": [
             lambda right, *given: -right(*given),
             lambda right, start, length, bins, cells: (
@@ -193,7 +193,7 @@ def _normalised(weights: Tensor) -> Tensor:
             lambda right, start, length, *given: right(start.round(), length.round(), *given),
             lambda right, start, length, *given: right(start.floor(), length.ceil(), *given),
         ],
-        "your bins are not of one length, or do not fill the interval: edge k is at start + length "
+        "your bins are not equally long, or do not fill the interval: edge k is at start + length "
         "· k / bins": [
             _weighted(
                 lambda start, length, bins: start + length * torch.arange(bins + 1) / (bins + 1),

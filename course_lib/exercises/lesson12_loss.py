@@ -49,7 +49,7 @@ def _corners(boxes: Tensor) -> Tensor:
             _against(lambda iou: 2 * iou + 1),
             _against(lambda iou: (2 * iou - 1).clamp_min(0)),
         ],
-        "only boxes with an IoU above a half count as good: the loss wants the number itself": (
+        "yours only asks whether the IoU is above a half: the loss wants the IoU itself": (
             _against(lambda iou: 2 * (iou > 0.5).to(iou) - 1)
         ),
         "your loss is the sum; take the mean over all boxes": _of_error(

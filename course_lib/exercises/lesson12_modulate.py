@@ -79,10 +79,10 @@ def _box_by_box(right, features, vector, boxes, bins):
             _vectored(lambda v: v / v.max()),
             _vectored(lambda v: v / v.mean()),
         ],
-        "the vector says how much of each channel, not only whether": _vectored(
+        "the vector says how much of each channel counts, not only whether it does": _vectored(
             lambda v: (v > 0).to(v)
         ),
-        "1 is added to the vector: a channel with the factor 0 is to be silent": _vectored(
+        "you add 1 to the vector: a channel with the factor 0 should be silent": _vectored(
             lambda v: 1 + v
         ),
         "one number for all channels is no modulation": [

@@ -83,7 +83,7 @@ def _one_dimensional(right, features, box, bins):
             )
         ),
         "you read the map at single points of each bin, as RoI-Align does; PrPool is the mean over "
-        "all of the bin": [
+        "the whole bin": [
             lambda right, features, box, bins: _aligned(features, box, bins, 1),
             lambda right, features, box, bins: _aligned(features, box, bins, 2),
         ],

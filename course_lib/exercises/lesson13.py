@@ -82,22 +82,22 @@ def _dense(own, residuals, w):
     reference=linearised,
     learns=False,
     mistakes={
-        "r(w + d) − r(w) is J d only where r is a straight line; for the products use the graph of "
+        "r(w + d) − r(w) is J d only where r is linear in w; for the products use the graph of "
         "r": _with(times=lambda own, f, w: lambda d: f(w + d) - f(w)),
         "your Jᵀv is the same whatever v is: it is the gradient of ‖r‖² or of a sum, not Jᵀv": [
             _with(transposed=lambda own, *_: lambda v: own["transposed"](own["r"])),
             _with(transposed=lambda own, *_: lambda v: own["transposed"](torch.ones_like(v))),
             _with(transposed=lambda own, *_: lambda v: 2 * own["transposed"](own["r"])),
         ],
-        "Jᵀ multiplies v, not r · v: r is linear in nothing here": _with(
+        "Jᵀ multiplies v, not r · v: differentiate ⟨r, v⟩, in which r stands once": _with(
             transposed=lambda own, *_: lambda v: own["transposed"](own["r"] * v)
         ),
-        "your Jᵀv has a factor 2 too many: ⟨r, v⟩ is differentiated, no square": _with(
+        "your Jᵀv is twice what it should be: differentiate ⟨r, v⟩, not a square": _with(
             transposed=lambda own, *_: lambda v: 2 * own["transposed"](v)
         ),
-        "the second product contains the first: gradients add up in .grad. torch.autograd.grad "
-        "returns them instead": _with(transposed=_gathering),
-        "the Jacobian is taken at another place than w": [
+        "your second product contains the first: gradients add up in .grad; torch.autograd.grad "
+        "returns them without adding": _with(transposed=_gathering),
+        "your Jacobian is not taken at w, but somewhere else": [
             lambda right, f, w: (f(w), *right(f, torch.zeros_like(w))[1:]),
             lambda right, f, w: (f(w), *right(f, -w)[1:]),
         ],

@@ -94,7 +94,7 @@ def _ones(s, mask):
     "online.descent",
     reference=descended,
     mistakes={
-        "the background is not let off: where m is 0, scores below 0 cost nothing": [
+        "you penalise the background for scores below 0; where m is 0, these cost nothing": [
             _with(off=lambda s, m, y: s - y, slope=_ones),
             _given(lambda w, x, y, m, *given: (w, x, y, torch.ones_like(m), *given)),
         ],
@@ -126,24 +126,24 @@ def _ones(s, mask):
         "the regulariser is missing in the length: ‖J g‖² + λ ‖g‖²": (
             _with(alpha=lambda g, Jg, lam: (g @ g) / (Jg @ Jg))
         ),
-        "λ is missing in both gradient and length": (
+        "λ is missing from both the gradient and the length": (
             _given(lambda w, x, y, m, v, lam, length: (w, x, y, m, v, 0.0, length))
         ),
-        "λ is given, not its root": [
+        "`regulariser` is λ itself: take neither its root nor its square": [
             _given(lambda w, x, y, m, v, lam, length: (w, x, y, m, v, lam**2, length)),
             _given(lambda w, x, y, m, v, lam, length: (w, x, y, m, v, lam**0.5, length)),
         ],
         "the step goes uphill: subtract it": (_with(go=lambda w, g, a, length: w + length * a * g)),
-        "the step is twice as long as the exact one: gradient and J have to belong to one loss. "
-        "With 2 Jᵀr the length is half of this α": (
+        "your step is twice as long as the exact one: gradient and α have to belong to the same "
+        "loss; with 2 Jᵀr as the gradient, α is half as large": (
             _with(go=lambda w, g, a, length: w - 2 * length * a * g)
         ),
-        "the length is ‖g‖² / ‖J g‖², squares above and below": [
+        "α is ‖g‖² over ‖J g‖² + λ ‖g‖², squares above and below": [
             _with(alpha=lambda g, Jg, lam: g.norm() / (Jg @ Jg + lam * (g @ g)).sqrt()),
             _with(alpha=lambda g, Jg, lam: 1 / _exact(g, Jg, lam)),
             _with(alpha=lambda g, Jg, lam: 1 / (Jg @ Jg + lam * (g @ g))),
         ],
-        "the exact step is multiplied by `length`": [
+        "multiply the exact step by `length`: the step has both factors, `length` and α": [
             _with(go=lambda w, g, a, length: w - a * g),
             _with(go=lambda w, g, a, length: w - length * g),
         ],

@@ -81,18 +81,18 @@ def _given(change):
     "online.fault",
     reference=mended_labels,
     mistakes={
-        "the fault is still there: with a kernel of {4} cells the target's label lies half a cell "
+        "the fault is still there: with a kernel of side {4} the target's label lies half a cell "
         "off": _with(shift=lambda cells, kernel: cells),
         "the labels now lie a whole cell off: right and down is where the even kernel moves the "
         "scores, so the half cell is added": [
             _with(shift=lambda cells, kernel: cells - (0.5 if kernel % 2 == 0 else 0)),
         ],
-        "half a cell is enough; yours is another distance": [
+        "the shift is half a cell; yours is another distance": [
             _with(shift=lambda cells, kernel: cells + (1 if kernel % 2 == 0 else 0)),
             _with(shift=lambda cells, kernel: cells + (kernel / 2 if kernel % 2 == 0 else 0)),
             _with(shift=lambda cells, kernel: cells + (kernel - 1) / 2),
         ],
-        "half a *cell* is missing; yours is half a pixel": _given(
+        "the shift is half a *cell*; yours is half a pixel": _given(
             lambda boxes, start, stride, size, kernel, sigma: (
                 (
                     boxes,
@@ -105,7 +105,7 @@ def _given(change):
         "an odd kernel has its centre on a cell: nothing is to be shifted there": [
             _with(shift=lambda cells, kernel: cells + 0.5),
         ],
-        "both coordinates are half a cell off, x and y": [
+        "both x and y are half a cell off; you correct one of them": [
             _with(shift=lambda c, k: c + torch.tensor([0.5, 0.0]) * (k % 2 == 0)),
             _with(shift=lambda c, k: c + torch.tensor([0.0, 0.5]) * (k % 2 == 0)),
         ],
@@ -118,12 +118,12 @@ def _given(change):
             _with(places=lambda boxes, start, stride: (boxes[:, :2] - start) / stride),
             _with(places=lambda b, start, stride: (b[:, :2] + b[:, 2:] - start) / stride),
         ],
-        "a wider Gaussian covers the fault and does not mend it: sigma stays as it is": [
+        "another width does not mend the fault: leave sigma as it is": [
             _given(lambda *given: (*given[:5], given[5] + 0.5)),
             _given(lambda *given: (*given[:5], 2 * given[5])),
             _with(bump=lambda away, sigma: torch.exp(-away / sigma**2)),
         ],
-        "the fault is not in `start`: it is the pixel of the first cell, and is subtracted": [
+        "the fault is not in `start`, the pixel of the first cell: subtract it as before": [
             _with(places=lambda b, start, stride: (b[:, :2] + b[:, 2:] / 2) / stride),
             _with(places=lambda b, start, stride: (b[:, :2] + b[:, 2:] / 2 + start) / stride),
         ],

@@ -74,12 +74,12 @@ def _only_the_rest(weights, place):
     reference=remembered,
     learns=False,
     mistakes={
-        "in a full memory one of the first frame's samples is replaced; they are the only ones "
-        "known to be right": [
+        "your full memory replaces one of the first frame's samples, the only ones known to be "
+        "right; replace a later one": [
             _with(replaced=lambda weights, first, last: int(weights.argmin())),
             _with(replaced=lambda weights, first, last: 0),
         ],
-        "the one with the *least* weight makes room; yours takes another": [
+        "the later sample with the *least* weight is replaced; you replace another": [
             _with(replaced=lambda weights, first, last: first + int(weights[first:].argmax())),
             _with(replaced=lambda weights, first, last: len(weights) - 1),
             _with(replaced=lambda weights, first, last: first),
@@ -92,8 +92,8 @@ def _only_the_rest(weights, place):
             ),
             _with(replaced=lambda weights, first, last: int(weights[first:].argmin())),
         ],
-        "a new sample exceeds the last new one by the factor 1 / (1 − rate); that is how the older "
-        "ones are forgotten": [
+        "a new sample weighs 1 / (1 − rate) times as much as the newest before it; that is how "
+        "older ones are forgotten": [
             _with(new=lambda w, last, rate: rate * (1 - rate) if last is None else rate),
             _with(new=lambda w, last, rate: rate * (1 - rate) if last is None else w[last]),
             _with(
@@ -121,7 +121,7 @@ def _only_the_rest(weights, place):
             _with(new=lambda w, last, rate: w[-1 if last is None else last] / (1 - rate)),
             _with(new=lambda w, last, rate: 1 - rate if last is None else w[last] / (1 - rate)),
         ],
-        "the weights no longer have a sum of 1: divide all by it": [
+        "the weights no longer sum to 1: divide all of them by their sum": [
             _with(norm=lambda weights, place: weights),
             _with(norm=lambda weights, place: weights / weights.max()),
         ],
@@ -137,7 +137,8 @@ def _only_the_rest(weights, place):
         "fall below it again": [_with(raised=_floor_then_sum), _with(raised=_each_floor)],
         "at the floor each of the first frame's samples gets an equal part of it; yours keep their "
         "proportions": _with(raised=_in_proportion),
-        "above the floor the first frame's samples keep what they have": _with(raised=_always),
+        "above the floor the first frame's samples keep their weights; yours fall to the "
+        "floor": _with(raised=_always),
         "the floor is for the sum of the first frame's samples, not for each of them": (
             _with(raised=_floor_for_each)
         ),

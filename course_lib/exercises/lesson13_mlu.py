@@ -62,11 +62,11 @@ def _below(f):
             lambda right, s, a: right(s, 1.0),
             lambda right, s, a: F.elu(s),
         ],
-        "the level is −α, and α is `bend` itself": [
+        "φ levels off at −α, and α is `bend` itself: no root, no factor": [
             lambda right, s, a: right(s, a**0.5),
             lambda right, s, a: right(s, 2 * a),
         ],
-        "φ is kept above −α everywhere, but it is not cut off there: it comes near it in a curve": (
+        "φ stays above −α everywhere, but it is not cut off there: it approaches −α in a curve": (
             lambda right, s, a: s.clamp(min=-a)
         ),
     },

@@ -41,16 +41,16 @@ def _by_block(change):
     reference=preconditioned,
     mistakes={
         "divide by λ: what is regularised *little* has little curvature and has further to go; "
-        "multiplied, it would wait even longer": [
+        "multiplying by λ shortens its way even more": [
             _scaled(lambda sizes, weights: [1 / w for w in weights]),
             _by_block(lambda b, w: b * w**0.5),
         ],
         "√λ stands in the residuals; the curvature is JᵀJ, and there it is λ": (
             _scaled(lambda sizes, weights: [w**0.5 for w in weights])
         ),
-        "λ is enough, without a square": _scaled(lambda sizes, weights: [w**2 for w in weights]),
-        "the curvature of ‖√λ w‖² along w is used without the factor 2, like the gradient's: "
-        "divide by λ alone": _scaled(lambda sizes, weights: [2 * w for w in weights]),
+        "divide by λ, not by its square": _scaled(lambda sizes, weights: [w**2 for w in weights]),
+        "the factor 2 in the curvature of ‖√λ w‖² is left out, as it is in the gradient: divide by "
+        "λ alone": _scaled(lambda sizes, weights: [2 * w for w in weights]),
         "the blocks have changed places: each has its own λ": [
             _scaled(lambda sizes, weights: weights[::-1]),
             _scaled(lambda sizes, weights: [*weights[1:], weights[0]]),
@@ -62,16 +62,16 @@ def _by_block(change):
             _scaled(lambda sizes, weights: [sum(weights)] * len(weights)),
             _scaled(lambda sizes, weights: [sum(weights) / len(weights)] * len(weights)),
         ],
-        "only a part of the blocks is divided": [
+        "you divide only some of the blocks": [
             _scaled(lambda sizes, weights: [weights[0], *[1.0] * (len(weights) - 1)]),
             _scaled(lambda sizes, weights: [*[1.0] * (len(weights) - 1), weights[-1]]),
         ],
-        "nothing is divided": lambda right, g, *given: g.clone(),
-        "how many weights a block has does not matter": [
+        "you divide nothing; each block is divided by its λ": lambda right, g, *given: g.clone(),
+        "divide a block by its λ alone; how many weights it has does not matter": [
             _scaled(lambda sizes, weights: [w * n for w, n in zip(weights, sizes, strict=True)]),
             _scaled(lambda sizes, weights: [w / n for w, n in zip(weights, sizes, strict=True)]),
         ],
-        "the lengths of the blocks carry the information how far to go: do not normalise them": [
+        "the length of a block says how far to go: do not normalise it": [
             _by_block(lambda b, w: b / b.norm()),
             _by_block(lambda b, w: b / (w * b.norm())),
         ],

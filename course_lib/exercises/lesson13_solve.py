@@ -111,7 +111,7 @@ def _at_first(r, transposed, times, steps, precondition):
         "your β is 0 in every step: it is never used, or g − g before has the wrong sign, or `g "
         "before` is the new g already, kept too late or changed in place. Each step goes along the "
         "preconditioned gradient alone, which is steepest descent, and undoes a part of what the "
-        "step before has won": [
+        "step before has gained": [
             _with(beta=lambda *given: 0.0),
             _with(beta=lambda z, g, zb, gb: ((z @ (gb - g)) / (zb @ gb)).clamp_min(0)),
         ],
@@ -121,7 +121,7 @@ def _at_first(r, transposed, times, steps, precondition):
         "β may not be negative: clamp it at 0, and the solver starts anew there": (
             _with(beta=lambda z, g, zb, gb: (z @ (g - gb)) / (zb @ gb))
         ),
-        "in β stands z, the preconditioned gradient: ⟨z, g − g before⟩ / ⟨z before, g before⟩": [
+        "β has z, the preconditioned gradient, in it: ⟨z, g − g before⟩ / ⟨z before, g before⟩": [
             _with(beta=lambda z, g, zb, gb: ((g @ (g - gb)) / (gb @ gb)).clamp_min(0)),
             _with(beta=lambda z, g, zb, gb: ((z @ (z - zb)) / (zb @ zb)).clamp_min(0)),
             _with(beta=lambda z, g, zb, gb: ((z @ (g - gb)) / (gb @ gb)).clamp_min(0)),
@@ -137,16 +137,16 @@ def _at_first(r, transposed, times, steps, precondition):
         "α is divided by ‖J p‖², with J: how much the residuals change along p": (
             _with(alpha=lambda p, g, Jp: (p @ g) / (p @ p))
         ),
-        "the steps have a fixed length; α says how far": (
+        "your steps have a fixed length; α says how far each one goes": (
             _with(alpha=lambda p, g, Jp: torch.tensor(0.01, dtype=p.dtype))
         ),
         "half of each step is missing: ‖J p‖² has no factor 2": (
             _with(alpha=lambda p, g, Jp: 0.5 * (p @ g) / (Jp @ Jp))
         ),
-        "g stays what it was at d = 0: after each step it is smaller by α JᵀJ p": (
+        "your g stays what it was at d = 0: after each step subtract α JᵀJ p from it": (
             _with(renew=lambda g, a, change: g)
         ),
-        "after a step g is smaller by α JᵀJ p, not larger": (
+        "after a step α JᵀJ p is subtracted from g, not added": (
             _with(renew=lambda g, a, change: g + a * change)
         ),
         "after a step g changes by *α* times JᵀJ p": _with(renew=lambda g, a, change: g - change),
@@ -158,7 +158,7 @@ def _at_first(r, transposed, times, steps, precondition):
             lambda right, r, t, m, steps, P: _solve(r, t, m, steps, P, after=P),
             _given(lambda r, t, m, steps, P: (r, t, m, steps, lambda g: P(P(g)))),
         ],
-        "the number of steps is another one": [
+        "you take one step too many or too few": [
             _given(lambda r, t, m, steps, P: (r, t, m, steps - 1, P)),
             _given(lambda r, t, m, steps, P: (r, t, m, steps + 1, P)),
         ],

@@ -95,8 +95,8 @@ def _hard_first(right, peaks, before, half, s):
     reference=conclusion,
     learns=False,
     mistakes={
-        "{about}: where the near one of two is taken, the *far* one is the hard negative; yours "
-        "takes the far one": _rule(
+        "{about}: of a near and a far peak take the near one; the *far* one is the hard negative, "
+        "and you take it": _rule(
             of_two=lambda a, b: (int(b and not a), UNCERTAIN if a == b else HARD)
         ),
         "{about}: of two peaks nearly as high the near one is the target, if the other is further "
@@ -126,7 +126,7 @@ def _hard_first(right, peaks, before, half, s):
             _rule(far=lambda p, before, half, s: _far(p, before, 1 / s.displacement * half, s)),
             _rule(far=lambda p, before, half, s: float(np.hypot(*(p - before))) > s.displacement),
         ],
-        "{about}: the distance is that of both coordinates together": [
+        "{about}: the distance is the root of dx² + dy², not the larger or the sum of the two": [
             _rule(
                 far=lambda p, before, half, s: (
                     float(np.abs(p - before).max()) > s.displacement * half
@@ -138,20 +138,20 @@ def _hard_first(right, peaks, before, half, s):
                 )
             ),
         ],
-        "{about}: the first score is below `not_found`, whatever the second is": [
+        "{about}: lost means that the first score is below `not_found`, whatever the second is": [
             _rule(lost=lambda a, b, s: a < s.not_found and b < s.hard_negative * a),
             _rule(lost=lambda a, b, s: a < 0),
             _rule(lost=lambda a, b, s: False),
         ],
-        "{about}: the second score only tells how dangerous it is elsewhere; lost is the target if "
-        "the *first* is low": _rule(lost=lambda a, b, s: b < s.not_found),
+        "{about}: the second score only tells how dangerous the other place is; the target is lost "
+        "if the *first* is low": _rule(lost=lambda a, b, s: b < s.not_found),
         "{about}: thresholds of the second peak are relative to the first": [
             _rule(twins=lambda a, b, s: b > s.distractor),
             _rule(hard=lambda a, b, s: b > s.hard_negative),
         ],
         "{about}: a second peak that is low itself is no danger: it has to be above `hard_score` "
         "too": _rule(hard=lambda a, b, s: b > s.hard_negative * a),
-        "{about}: above `hard_score` is not enough: it has to be above hard_negative · first too": (
+        "{about}: a second peak above `hard_score` has to be above hard_negative · first too": (
             _rule(hard=lambda a, b, s: b > s.hard_score)
         ),
         "{about}: the two conditions of a hard negative both have to hold": (

@@ -61,7 +61,7 @@ def _upper_left(right, z, x, place_z, place_x):
     "stream.tokens",
     reference=tokens_of,
     mistakes={
-        "your tokens are numbered column by column; row by row is how `flatten` reads a map": [
+        "your tokens are numbered column by column; `flatten` reads a map row by row": [
             _laid(lambda f: stems.tokens_of(f.transpose(2, 3))),
         ],
         "`reshape` keeps the order of the numbers, so your token holds neighbours of one channel; "
@@ -96,7 +96,7 @@ def _upper_left(right, z, x, place_z, place_x):
                 z, x, *(_columns(place) for place in (place_z, place_x))
             ),
         ],
-        "the features are used as they are: no factor √C, no norm": [
+        "use the features as they are, without a factor √C and without a norm": [
             _coded(lambda tokens, place: tokens * tokens.shape[2] ** 0.5 + place),
             _coded(lambda tokens, place: torch.nn.functional.normalize(tokens, dim=2) + place),
         ],
@@ -112,7 +112,7 @@ def _upper_left(right, z, x, place_z, place_x):
         "your two results have changed places: the template's tokens come first": (
             lambda right, *given: right(*given)[::-1]
         ),
-        "they are asked for apart": lambda right, *given: torch.cat(right(*given), 1),
+        "return two, one for each": lambda right, *given: torch.cat(right(*given), 1),
         "expected images, tokens, channels": [
             lambda right, *given: tuple(t.transpose(1, 2) for t in right(*given)),
             lambda right, z, x, place_z, place_x: (
@@ -153,7 +153,7 @@ def both_parts(
     """
     (B, Nz, C), (_, Nx, _) = sizes
     if shape_of(given) == (B, Nz + Nx, C):
-        raise Wrong("you return the tokens of both images in one; they are asked for apart: two")
+        raise Wrong("you return the tokens of both images in one tensor; return two, one for each")
     parts = as_parts(given, *(f"{name}s" for name in what))
     shapes = tuple(map(shape_of, parts))
     if shapes == sizes[::-1] and shapes != sizes:

@@ -122,7 +122,7 @@ def _unsorted(tokens: Tensor) -> Tensor:
         "there is no softmax: this is cross-correlation, whose answers need not sum to 1": _with(
             weigh=lambda s: s
         ),
-        "a sigmoid asks of each key alone whether it fits; the softmax makes the keys compete": (
+        "a sigmoid judges each key by itself; the softmax makes the keys compete": (
             _with(weigh=lambda s: s.sigmoid())
         ),
         "every H-th channel goes to the same head; a head has C / H channels that lie side by side": (
@@ -144,7 +144,7 @@ def _unsorted(tokens: Tensor) -> Tensor:
         "keys and values have changed places: q meets k": (
             lambda right, q, k, v, heads: right(q, v, k, heads)
         ),
-        "your weights are right, but the values are not mixed by them": [
+        "your weights are right, but you do not mix the values with them": [
             (MIXED, _with(mix=lambda w, v: v.mean(2, keepdim=True).expand(-1, -1, w.shape[2], -1))),
             (
                 MIXED,
@@ -156,15 +156,15 @@ def _unsorted(tokens: Tensor) -> Tensor:
                 ),
             ),
         ],
-        "the values are mixed by the softmax's weights, and so are your mixed values; return these "
-        "weights, not what the softmax gets": (
+        "your mixed values are right, but your weights are what goes into the softmax; return what "
+        "comes out of it": (
             WEIGHTS,
             lambda right, q, k, v, heads: (
                 right(q, k, v, heads)[0],
                 _with(weigh=lambda s: s)(right, q, k, v, heads)[WEIGHTS],
             ),
         ),
-        "the query is added by the block's residual, later; here only the values are mixed": (
+        "do not add the query here: only the values are mixed; the residual is the block's": (
             MIXED,
             lambda right, q, k, v, heads: (
                 right(q, k, v, heads)[0] + q,

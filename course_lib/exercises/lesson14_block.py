@@ -133,8 +133,8 @@ def _by_heads(layers: SimpleNamespace, tokens: Tensor) -> Tensor:
         "each image attends to itself only, so nothing is compared: join the tokens of both "
         "first": (_unmixed),
         "each image attends to the other only; joined, every token attends to all": _crosswise,
-        "your tokens are joined search image first and taken apart template first": _mixed_up,
-        "only the search image attends to both; here the template's tokens do so as well": [
+        "you join the tokens search image first, but split them template first": _mixed_up,
+        "your template's tokens do not attend to both images; here they should as well": [
             (
                 0,
                 lambda right, layers, z, x: (
@@ -144,7 +144,7 @@ def _by_heads(layers: SimpleNamespace, tokens: Tensor) -> Tensor:
             ),
             (0, lambda right, layers, z, x: (z, right(layers, z, x)[1])),
         ],
-        "the norm stands *before* the attention, on its way in; yours comes after the sum, as in "
+        "the norm stands *before* the attention, at its input; yours comes after the sum, as in "
         "the first transformers": _with(
             first=lambda layers, t: t,
             add=lambda t, new, _: t + new,
@@ -196,10 +196,10 @@ def _by_heads(layers: SimpleNamespace, tokens: Tensor) -> Tensor:
         "your two results have changed places: the template's tokens come first": (
             lambda right, *given: right(*given)[::-1]
         ),
-        "they are asked for apart": lambda right, *given: torch.cat(right(*given), 1),
+        "return two, one for each": lambda right, *given: torch.cat(right(*given), 1),
         "does not reach `z`": lambda right, layers, z, x: right(layers, z.detach(), x),
         "token at": lambda right, *given: tuple(t.relu() for t in right(*given)),
-        "for learning": lambda right, layers, z, x: right(
+        "would never learn": lambda right, layers, z, x: right(
             SimpleNamespace(**{**vars(layers), "mlp": _still(layers.mlp)}), z, x
         ),
     },
@@ -226,9 +226,7 @@ def _require_learning(answer, layers: SimpleNamespace, z: Tensor, x: Tensor) -> 
             total, [*part.parameters()], retain_graph=True, allow_unused=True
         )
         if any(g is None or not g.any() for g in found):
-            raise Wrong(
-                f"no gradient reaches the weights of `{name}`: it would be lost for learning"
-            )
+            raise Wrong(f"no gradient reaches the weights of `{name}`: they would never learn")
 
 
 def _after(layers: SimpleNamespace, t: Tensor) -> Tensor:

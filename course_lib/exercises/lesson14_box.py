@@ -198,17 +198,17 @@ def _all_cells(right, score, boxes, wanted, positive):
             _with(weights=(2, 0)),
             _with(weights=(0, 5)),
         ],
-        "your box stands in the cell of the truth, which is unknown while tracking: take the "
-        "cell with the highest score": _at_the_truth,
+        "you take the box of the cell with the true centre, which is unknown while tracking: take "
+        "that of the highest score": _at_the_truth,
         "row and column have changed places: boxes are (B, row, column, 4)": (
             _with(chosen=_transposed)
         ),
-        "one cell for all images: each has a highest score of its own": [
+        "you take the same cell in all images; each has its own highest score": [
             _with(chosen=lambda s, b: b.flatten(1, 2)[:, s.amax(0).argmax()]),
             _with(chosen=lambda s, b: b.flatten(1, 2)[:, s[0].argmax()]),
         ],
         "your box is that of the lowest score": _with(chosen=lambda s, b: _highest(-s, b)),
-        "the first cell's box is taken, or all cells' boxes; take that of the highest score": [
+        "you take the first cell's box, or those of all cells; take that of the highest score": [
             _with(chosen=lambda s, b: b[:, 0, 0]),
             _with(chosen=lambda s, b: b.mean((1, 2))),
             _all_cells,
@@ -217,7 +217,7 @@ def _all_cells(right, score, boxes, wanted, positive):
             _with(mean=lambda costs, positive: costs.mean()),
             _with(mean=lambda costs, positive: costs.sum() / positive.sum().clamp_min(1)),
         ],
-        "a mean over the images that show their target, not over all of them": (
+        "take the mean over the images that show their target, not over all of them": (
             _with(mean=lambda costs, positive: (costs * positive).sum() / len(costs))
         ),
         "your costs are added up; their mean is asked for": (

@@ -139,14 +139,14 @@ def _all_ask(right, layers, z):
     reference=template_first,
     learns=False,
     mistakes={
-        "keys and values are kept from *inside* the block: from the normed tokens z, as the search "
-        "image would meet them; yours are made from the template's tokens after the block": _with(
+        "the keys and values to keep are made *inside* the block, from the normed tokens z; yours "
+        "are made from the template's tokens after the block": _with(
             kept=lambda layers, z: _kept(layers, _alone(layers, z))
         ),
         "the kept keys and values are those of *normed* tokens": _with(
             kept=lambda layers, z: layers.qkv(z).chunk(3, -1)[1:]
         ),
-        "qkv gives queries, keys and values in this order; you keep others": [
+        "qkv gives queries, keys and values in this order; you keep the wrong ones": [
             _with(kept=lambda layers, z: _rows(layers, z)[:2]),
             _with(kept=lambda layers, z: _rows(layers, z)[:0:-1]),
             _with(kept=lambda layers, z: _rows(layers, z)[::2]),
@@ -164,10 +164,10 @@ def _all_ask(right, layers, z):
         "each query has *one* softmax over the keys of both images; you add two, one for each": (
             _with(beside=_apart)
         ),
-        "the template's tokens stay as they were: they go through the block too, for the next one": (
+        "you return the template's tokens as they came; the next block needs them after this one": (
             lambda right, layers, z: (z, right(layers, z)[1])
         ),
-        "the template's tokens lack the network on each token": (
+        "the template's tokens do not go through the network on each token": (
             0,
             _with(
                 alone=lambda layers, z: (
@@ -175,7 +175,7 @@ def _all_ask(right, layers, z):
                 )
             ),
         ),
-        "the search image's tokens lack the network on each token": _with(
+        "the search image's tokens do not go through the network on each token": _with(
             think=lambda layers, t: t
         ),
         "the network on each token reads the search image's tokens as they are *after* the "
@@ -187,7 +187,7 @@ def _all_ask(right, layers, z):
                 + layers.mlp(layers.norm2(x))
             ),
         ),
-        "keys and values are joined in the same order: yours belong to different tokens": (
+        "join keys and values in the same order: yours belong to different tokens": (
             1,
             _with(beside=_crossed),
         ),
@@ -270,9 +270,9 @@ def _asked(f: Any, layers: SimpleNamespace, z: Tensor, images: list[Tensor]) -> 
     except RuntimeError as problem:
         if "must match" in str(problem) or "Expected size" in str(problem):
             raise Wrong(
-                "your function stops for several search images at once and one template: there are "
-                f"keys for one template, {len(images[1])} images ask; `expand` repeats "
-                "a tensor without copying it"
+                "your function fails when several search images share one template: there are keys "
+                f"for one template, but {len(images[1])} images; `expand` repeats a tensor without "
+                "copying it"
             ) from None
         raise
     for was, now in zip(images, given, strict=True):
@@ -300,12 +300,12 @@ def _require_kept(answer: Any, layers: SimpleNamespace, z: Tensor, x: Tensor) ->
     if seen and bool((torch.cdist(torch.cat(seen), rows) < 1e-4).any()):
         raise Wrong(
             "the template goes through `qkv` anew for every search image; its keys and values are the "
-            "same each time: compute them outside your function"
+            "same each time: compute them outside the function that you return"
         )
     if sum(thought) > x[..., 0].numel():
         raise Wrong(
-            "the template's tokens go through `mlp` anew for every search image; in your function "
-            "only the search image's tokens ask, and only they go on"
+            "the template's tokens go through `mlp` anew for every search image; in the function "
+            "that you return, only the search image's tokens have queries and go through `mlp`"
         )
 
 

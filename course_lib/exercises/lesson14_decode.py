@@ -132,7 +132,7 @@ def _unpacked(right, maps):
             # torch.hann_window without periodic=False
             _window(lambda n: np.hanning(n + 3)[1:-2]),
         ],
-        "the window is multiplied onto the score; yours is added or blended, as in the trackers of "
+        "the score is multiplied by the window; yours is added or blended, as in the trackers of "
         "lessons 06 and 08": [
             _with(ranked=lambda score: score + hann(len(score))),
             _with(ranked=lambda score: 0.7 * score + 0.3 * hann(len(score))),
@@ -162,11 +162,12 @@ def _unpacked(right, maps):
         "the offset along x is the fourth map, along y the fifth": (
             _at(lambda column, row, dx, dy, n: ((column + dy) / n, (row + dx) / n))
         ),
-        "half a cell too far: the offset was counted from the *rounded* cell and contains that": [
+        "half a cell too far: the offset is counted from the *rounded* number, so it contains "
+        "that already": [
             _at(lambda column, row, dx, dy, n: ((column + 0.5 + dx) / n, (row + 0.5 + dy) / n)),
             _at(lambda column, row, dx, dy, n: ((column + 0.5) / n, (row + 0.5) / n)),
         ],
-        "the offset is added to the cell": (
+        "add the offset to the cell; you subtract it": (
             _at(lambda column, row, dx, dy, n: ((column - dx) / n, (row - dy) / n))
         ),
         "the offset is in cells, as column and row are: divide all by n": [
@@ -196,8 +197,8 @@ def _unpacked(right, maps):
             lambda right, maps: _two_corners(*right(maps))
         ),
         "subtract half of the size, do not add it": _with(corner=-0.5),
-        "size and offset are read in the chosen cell": _largest,
-        "one cell's box, no mean of many": _mean_box,
+        "read size and offset in the chosen cell; yours are the largest of each map": _largest,
+        "return one cell's box, not a mean of many": _mean_box,
     },
     others={
         "return": lambda right, maps: right(maps)[0],

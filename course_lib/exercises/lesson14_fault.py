@@ -65,18 +65,18 @@ def _at(centre: Callable[..., Pair]):
     "stream.fault",
     reference=mended_boxes,
     mistakes={
-        "the fault is still there: the offset was counted from the cell's number, in the training "
-        "targets and in your decoding; half a cell is 8 pixels": _at(
+        "the fault is still there: the training targets count the offset from the cell's number, "
+        "so your decoding has to as well; half a cell is 8 pixels": _at(
             lambda c, r, dx, dy, n: ((c + 0.5 + dx) / n, (r + 0.5 + dy) / n)
         ),
-        "half a cell too much the other way: nothing has to be taken off the cell's number": _at(
+        "half a cell too far the other way: nothing is subtracted from the cell's number": _at(
             lambda c, r, dx, dy, n: ((c - 0.5 + dx) / n, (r - 0.5 + dy) / n)
         ),
         "only one of the two axes is mended": [
             _at(lambda c, r, dx, dy, n: ((c + dx) / n, (r + 0.5 + dy) / n)),
             _at(lambda c, r, dx, dy, n: ((c + 0.5 + dx) / n, (r + dy) / n)),
         ],
-        "half a cell is still in it, after the division: half of the search image": _at(
+        "you still add 0.5, now after the division: that is half of the search image": _at(
             lambda c, r, dx, dy, n: ((c + dx) / n + 0.5, (r + dy) / n + 0.5)
         ),
         "columns and rows have changed places: the column says where the cell is along x": _at(
@@ -88,7 +88,7 @@ def _at(centre: Callable[..., Pair]):
         "the offset is missing; without it the centres stand on the grid": _at(
             lambda c, r, dx, dy, n: (c / n + 0 * dx, r / n + 0 * dy)
         ),
-        "the offset is taken off; it leads from the cell to the centre": _at(
+        "you subtract the offset; it leads from the cell to the centre, so add it": _at(
             lambda c, r, dx, dy, n: ((c - dx) / n, (r - dy) / n)
         ),
         "the offset is in cells, so it is divided by n too": _at(

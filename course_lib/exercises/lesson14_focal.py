@@ -98,7 +98,7 @@ def _soft(right, p, heat):
                 miss=lambda p, h: -((1 - h) ** 4) * (1 - p) ** 2 * (1 - p).log(),
             ),
         ],
-        "1 − p and p are squared: the focus is their second power": [
+        "square 1 − p and p: the focus is their second power": [
             _with(
                 hit=lambda p, h: -(1 - p) * p.log(),
                 miss=lambda p, h: -((1 - h) ** 4) * p * (1 - p).log(),
@@ -125,10 +125,10 @@ def _soft(right, p, heat):
             _with(centre=lambda h: h > 0.5),
             _with(centre=lambda h: h >= 0.5),
         ],
-        "the heat is no soft label: a cell has a centre or it has none; in the latter the heat only "
-        "says how much a score there may cost": _soft,
-        "both logarithms are of the score: where there is no centre, it should be low, and "
-        "log(1 − p) is meant": _with(miss=lambda p, h: -((1 - h) ** 4) * p**2 * p.log()),
+        "the heat is no soft label: a cell has a centre or it has none, and in a cell without one "
+        "the heat only says how much its score may cost": _soft,
+        "both of your logarithms are log p: in a cell without a centre the score should be low, so "
+        "take log(1 − p)": _with(miss=lambda p, h: -((1 - h) ** 4) * p**2 * p.log()),
         "the sum is divided by the number of centres, not by the number of cells": [
             _with(count=lambda right: right.numel()),
             _with(count=lambda right: right[0].numel()),
@@ -147,16 +147,15 @@ def _soft(right, p, heat):
         "your sum is not divided by the number of centres": _with(count=lambda right: 1.0),
         "each of the two sums is divided by its own number of cells; both are divided by the number "
         "of centres": lambda right, p, h: _hit(p, h)[h == 1].mean() + _miss(p, h)[h != 1].mean(),
-        "your loss falls as scores get worse: a logarithm of a number below 1 is negative": (
-            lambda right, p, h: -right(p, h)
-        ),
+        "your loss falls as scores get worse: the logarithm of a number below 1 is negative, so "
+        "change its sign": lambda right, p, h: -right(p, h),
         "a part is missing: cells without a centre cost something too, where their score is high": (
             _with(miss=lambda p, h: 0 * p)
         ),
         "a part is missing: a centre with a low score costs most of all": (
             _with(hit=lambda p, h: 0 * p)
         ),
-        "your scores go through a sigmoid; they have been through one": (
+        "you put the scores through a sigmoid; they have been through one already": (
             lambda right, p, h: right(p.sigmoid(), h)
         ),
     },

@@ -174,7 +174,7 @@ def _disc(gauss: Tensor, dx: Tensor, dy: Tensor, r: Tensor) -> Tensor:
             _with(OFFSET, offset=lambda exact, cells: exact - exact.round()),
             _with(OFFSET, offset=lambda exact, cells: (exact - cells).clamp(-0.5, 0.5)),
         ],
-        "the heat is 1 at its highest; yours has another height": [
+        "the heat is 1 at the target's cell; your highest value is another": [
             (
                 HEAT,
                 lambda right, boxes, n: (

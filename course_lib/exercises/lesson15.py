@@ -96,7 +96,7 @@ def _of_all(right, q, k, centre, fraction):
         "these are the tokens that the template attends to *least*": (
             _with(heads=lambda row: -row.mean(1))
         ),
-        "these are the tokens that are to go": lambda right, q, k, centre, fraction: _chosen(
+        "these are the tokens to be removed": lambda right, q, k, centre, fraction: _chosen(
             q,
             k,
             centre,
@@ -110,11 +110,11 @@ def _of_all(right, q, k, centre, fraction):
             _with(count=lambda n: math.ceil(n) + 1),
         ],
         "the fraction is that of the search tokens; the template's are not counted": _of_all,
-        "places rise: the map is put together from them row by row": _with(ordered=False),
+        "sort the places: the map is put together from them row by row": _with(ordered=False),
         "search tokens are numbered from 0; yours are numbered among all tokens": (
             lambda right, *given: right(*given) + given[0].shape[2]
         ),
-        "the template's own tokens take part in your contest: only search tokens are ranked": [
+        "you rank the template's own tokens too; only search tokens are ranked": [
             _with(part=lambda row, nz: row),
             lambda right, *given: _chosen(*given, part=lambda row, nz: row, ordered=False),
             _with(part=lambda row, nz: row[..., : row.shape[-1] - nz]),
@@ -135,8 +135,8 @@ def _of_all(right, q, k, centre, fraction):
             _with(row=_raw),
             _with(row=lambda q, k, c: _raw(q, k, c)[:, :].mean(1, keepdim=True)),
         ],
-        "the softmax goes over all tokens, the template's too: how much a head takes from the "
-        "search image at all is a part of its answer": _with(row=_softmax_of_search),
+        "the softmax goes over all tokens, the template's too: how much attention a head gives to "
+        "the search image as a whole is part of its answer": _with(row=_softmax_of_search),
         "q · k is divided by √d before the softmax": (
             _with(row=lambda q, k, c: _raw(q, k, c).softmax(-1))
         ),
@@ -146,7 +146,7 @@ def _of_all(right, q, k, centre, fraction):
                 row=lambda q, k, c: (_raw(q, k, c) / (q.shape[-1] * q.shape[1]) ** 0.5).softmax(-1)
             ),
         ],
-        "a mean of all heads, not one head alone and not the largest": [
+        "take the mean of all heads, not one head alone and not the largest": [
             _with(heads=lambda row: row[:, 0]),
             _with(heads=lambda row: row[:, -1]),
             _with(heads=lambda row: row.amax(1)),

@@ -83,8 +83,8 @@ class _Apart:
         "your images go from 0 to 1; the network expects values up to 255": (
             _with(image=lambda i: i * SIGMA + MU)
         ),
-        "normalised were images with values 0…1: mean and deviation are undone first, then comes "
-        "the factor 255": [
+        "the images had values 0…1 when they were normalised: undo mean and deviation first, then "
+        "multiply by 255": [
             _with(image=lambda i: 255 * i * SIGMA + MU),
             _with(image=lambda i: i * SIGMA + 255 * MU),
         ],
@@ -96,13 +96,13 @@ class _Apart:
             _with(image=lambda i: (i - MU) / SIGMA),
             _with(image=lambda i: 255 * (i - MU) / SIGMA),
         ],
-        "dividing and subtracting is what OpenCV did; undone it is *times* the deviation, *plus* the "
-        "mean": [
+        "OpenCV subtracted the mean and divided by the deviation; undo it: *times* the deviation, "
+        "*plus* the mean": [
             _with(image=lambda i: 255 * (i / SIGMA + MU)),
             _with(image=lambda i: 255 * (i * SIGMA - MU)),
         ],
-        "undone in the wrong order: (image − mean) / deviation is undone by · deviation first, "
-        "+ mean second": [
+        "undone in the wrong order: to undo (image − mean) / deviation, multiply by the deviation "
+        "first, then add the mean": [
             _with(image=lambda i: 255 * (i + MU) * SIGMA),
             _with(image=lambda i: 255 * (i + MU)),
             _with(image=lambda i: 255 * i * SIGMA),
@@ -115,7 +115,7 @@ class _Apart:
         "the images are RGB already, as the network wants them: leave the colours in their order": _with(
             image=lambda i: denormalised(i).flip(1)
         ),
-        "both images come normalised; yours undoes it for one alone": [
+        "both images come normalised; you undo that for only one of them": [
             _with(search=lambda i: i),
             _with(image=lambda i: i, search=denormalised),
         ],
@@ -130,7 +130,7 @@ class _Apart:
             _with(maps=lambda m: (m.score.logit(), m.size.logit(), m.offset)),
         ],
         "the order is score, size, offset": _with(maps=lambda m: (m.score, m.offset, m.size)),
-        "OpenCV multiplies its own window onto the score; yours would be a second one": _with(
+        "OpenCV multiplies the score by a window of its own; yours would be a second one": _with(
             maps=lambda m: (m.score * torch.from_numpy(hann(16)).float(), m.size, m.offset)
         ),
         "the size stays a fraction of the search image, the offset a number of cells": [

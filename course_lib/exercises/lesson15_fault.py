@@ -84,7 +84,7 @@ def _backwards(tokens, stayed, count):
             _with(places=lambda tokens, stayed, count: stayed[-1]),
             _summed,
         ],
-        "places of the first removal alone are not enough: the later ones leave some of these": (
+        "the places of the first removal are not enough: later ones keep only some of these": (
             _with(places=lambda tokens, stayed, count: stayed[0][:, : tokens.shape[1]])
         ),
         "only two removals are followed; there may be any number": (
@@ -120,12 +120,12 @@ def _backwards(tokens, stayed, count):
                 )
             )
         ),
-        "the tokens stand at the end": _with(
+        "your tokens stand at the end; each belongs where it came from": _with(
             places=lambda tokens, stayed, count: torch.arange(
                 count - tokens.shape[1], count
             ).expand(len(tokens), -1)
         ),
-        "where a token was removed there is 0": [
+        "fill in 0 where a token was removed": [
             _with(empty=1.0),
             _with(empty=lambda tokens: tokens.mean(1, keepdim=True)),
             _with(empty=lambda tokens: tokens.amin()),

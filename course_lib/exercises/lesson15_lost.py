@@ -89,7 +89,7 @@ def _low_stairs(right, scores, lost):
             _ranked(np.s_[:]),
             _ranked(np.s_[::-1]),
         ],
-        "{about}: ranks begin at 1 in n(n + 1) / 2; yours do not": [
+        "{about}: n(n + 1) / 2 is for ranks that begin at 1; yours do not": [
             lambda right, scores, lost: right(scores, lost) - 1 / lost.sum(),
             lambda right, scores, lost: right(scores, lost) + 1 / lost.sum(),
         ],
@@ -151,7 +151,7 @@ def examine_lost(answer, rng: np.random.Generator) -> None:
     if abs(read(answer(scores.copy(), lost.copy()), (scores, lost))[0] - wanted) > 1e-6:
         raise Wrong(
             "only the order of the scores counts, whatever their scale; a PSR goes from 5 to 40, and "
-            "yours is another area there"
+            "with such scores your area is wrong"
         )
 
 

@@ -42,10 +42,10 @@ def _with(**parts: float):
     reference=block_products,
     learns=False,
     mistakes={
-        "{about}: tokens are removed *before* the second half, so only those that are left pass its "
-        "two layers": lambda right, before, after, c, r: right(before, before, c, r),
-        "{about}: the attention of this block says who goes, so it is computed for all tokens that "
-        "enter; only the second half is spared": (
+        "{about}: tokens are removed *before* the second half, so only those that are left go "
+        "through its two layers": lambda right, before, after, c, r: right(before, before, c, r),
+        "{about}: this block's attention decides which tokens go, so it is computed for all that "
+        "enter; only in the second half is there less to compute": (
             lambda right, before, after, c, r: right(after, after, c, r)
         ),
         "{about}: queries, keys and values are three matrices": _with(into=1.0),
@@ -59,8 +59,8 @@ def _with(**parts: float):
         "left": lambda right, before, after, c, r: (
             right(before, after, c, r) - 2 * before * c * (before - after)
         ),
-        "{about}: W is a part of the attention, so every token that enters passes it, also those "
-        "that go after it": lambda right, before, after, c, r: (
+        "{about}: W is a part of the attention, so every token that enters passes through it, even "
+        "those removed afterwards": lambda right, before, after, c, r: (
             right(before, after, c, r) - (before - after) * c**2
         ),
         "{about}: attention grows with the number of tokens squared": (

@@ -92,8 +92,8 @@ def _by_wanted(right, usable, spacing, reach):
         "anchors are wanted every `spacing` frames, not every `spacing` + 1": (
             _with(wanted=lambda T, s: [*range(0, T - 1, s + 1), T - 1])
         ),
-        "an anchor with no usable frame near it is moved to the *nearest* one within reach; yours "
-        "is left out": _with(inside=lambda away, reach: away == 0),
+        "an anchor on a frame that is not usable is moved to the *nearest* usable one within "
+        "reach; you leave it out": _with(inside=lambda away, reach: away == 0),
         "an anchor may be moved by `reach` frames, that number included": (
             _with(inside=lambda away, reach: away < reach)
         ),
@@ -110,22 +110,24 @@ def _by_wanted(right, usable, spacing, reach):
         "of two usable frames that are equally near, the earlier one is taken": _with(
             nearest=lambda at, f: int(at[::-1][np.abs(at[::-1] - f).argmin()])
         ),
-        "a run is moved to a usable frame, whatever the target looks like where it was wanted": (
+        "your runs start on the frames wanted, usable or not; move each to a usable one": (
             _with(nearest=lambda at, f: f)
         ),
-        "all your runs go forward; each goes towards the side that is longer": (
+        "all your runs go forward; each goes in the direction that has more frames": (
             _with(forward=lambda t, T: True)
         ),
-        "all your runs go backward; each goes towards the side that is longer": (
+        "all your runs go backward; each goes in the direction that has more frames": (
             _with(forward=lambda t, T: False)
         ),
-        "your runs go towards the *shorter* side": _with(forward=lambda t, T: not _way(t, T)),
+        "your runs go in the direction that has *fewer* frames": _with(
+            forward=lambda t, T: not _way(t, T)
+        ),
         "from the frame in the centre both sides are equally long; that run goes forward": (
             _with(forward=lambda t, T: T - 1 - t > t)
         ),
         "the longer side is that of the frame on which the run starts, not of the one that was "
         "wanted": _by_wanted,
-        "a frame starts one run, though two wanted anchors were moved to it": _with(once=False),
+        "a frame starts only one run, even if two anchors were moved to it": _with(once=False),
         "a run backward ends on frame 0": _with(ends=(1, 1)),
         "a run forward ends on frame T − 1": [_with(ends=(0, 0)), _with(ends=(0, 2))],
     },

@@ -87,7 +87,7 @@ def _values(right, runs, high):
     reference=expected_curve,
     learns=False,
     mistakes={
-        "the start frame is left out of the mean: frames 1 … j": (
+        "leave the start frame out of the mean: it is over frames 1 … j": (
             _with(first=0, long=lambda j: j + 1, short=lambda j: j)
         ),
         "Φ(j) is the mean of frames 1 … j: its sum is divided by j, not by j + 1": [
@@ -98,15 +98,15 @@ def _values(right, runs, high):
         "a failed run of at most j frames is padded, but VOT's toolkit divides its sum by j − 1; "
         "yours is divided by j": _with(short=lambda j: j),
         "only a *padded* run is divided by j − 1": _with(long=lambda j: j - 1),
-        "a failed run of at most j frames counts on, as if zeros followed; yours keeps its mean": (
+        "a failed run of at most j frames counts as if zeros followed; yours keeps its mean": (
             _with(stays=True)
         ),
-        "a failed run counts on for every j; yours leaves it out where it ends": (
+        "a failed run counts for every j; you leave it out beyond its end": (
             _with(pads=lambda P, N: False)
         ),
         "a run that came to the end of its sequence says nothing about longer ones; yours is padded "
         "with zeros too": _with(pads=lambda P, N: True),
-        "after a failure the overlaps count as 0, whatever the tracker found again": [
+        "after a failure the overlaps count as 0, even if the tracker finds the target again": [
             _with(zeros=False)
         ],
         "the mean is over the runs that count at this j, not over all": _over_all,

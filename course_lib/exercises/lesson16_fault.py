@@ -79,7 +79,7 @@ def _hits(right, overlaps, scores, present, threshold):
     reference=mended_f,
     learns=False,
     mistakes={
-        "{about}: the fault is still there: recall is divided by *all* frames with a target, also "
+        "{about}: the fault is still there: divide recall by *all* frames with a target, including "
         "those that were not reported": [
             _with(below=lambda given, there: given & there),
             _with(R, below=lambda given, there: given & there),
@@ -102,10 +102,10 @@ def _hits(right, overlaps, scores, present, threshold):
         "{about}: a frame with exactly the score of the threshold counts as reported": (
             _with(chosen=lambda scores, limit: scores > limit)
         ),
-        "{about}: reported are the frames with a *high* score": (
+        "{about}: the frames reported are those with a *high* score": (
             _with(chosen=lambda scores, limit: scores <= limit)
         ),
-        "{about}: the precision of no report is 1, as in VOT's toolkit": _with(none=0.0),
+        "{about}: without any report the precision is 1, as in VOT's toolkit": _with(none=0.0),
         "{about}: F is twice the product over the sum, the harmonic mean": [
             (F, lambda right, *given: (*right(*given)[:2], sum(right(*given)[:2]) / 2)),
             (F, lambda right, *given: (*right(*given)[:2], np.prod(right(*given)[:2]) ** 0.5)),

@@ -37,7 +37,7 @@ def _came(
     Args:
         overlaps, present, grace: as of `progress`.
         bad: (overlaps, present) → (N,) bool.
-        needed: more bad frames than `grace` that are needed.
+        needed: how many more bad frames than `grace` make a failure.
         first: the first frame that is looked at.
         skips: whether a frame without a true region neither counts nor ends a row.
     """
@@ -110,8 +110,8 @@ def _last(right, overlaps, present, grace):
         "{about}: the start frame has overlap 0 and counts as a bad one, as in VOT's toolkit": (
             _with(first=1)
         ),
-        "{about}: the bad frames have to follow one another; yours are counted in all": _in_all,
-        "{about}: so many bad frames as `grace` says are a failure; yours needs one more": (
+        "{about}: the bad frames have to be in a row; you count them wherever they are": _in_all,
+        "{about}: `grace` bad frames in a row are a failure; yours needs one more": (
             _with(needed=1)
         ),
         "{about}: a failure needs `grace` bad frames in a row; yours needs one less": (
@@ -136,7 +136,7 @@ def _last(right, overlaps, present, grace):
         "{about}: how many bad frames it takes is `grace`; you take ten, whatever it says": (
             lambda right, o, there, grace: _came(o, there, 10)
         ),
-        "{about}: every frame of the row has to be bad, not their mean": _any_window,
+        "{about}: every frame of the row has to be bad; you test their mean": _any_window,
     },
     others={
         "should be one number": lambda right, *given: [right(*given)] * 2,

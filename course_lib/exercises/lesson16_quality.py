@@ -104,14 +104,14 @@ def _share(there: np.ndarray, given: np.ndarray, least: int = 11) -> float:
         "{about}: the first frame has a target and no report: it counts in the robustness": (
             _r(lambda o, there, given: float((o[1:][there[1:]] > 0).mean()))
         ),
-        "{about}: of ten absent frames or fewer nothing is said: NaN": [
+        "{about}: with ten absent frames or fewer, return NaN for the absence detected": [
             _d(lambda o, there, given: _share(there, given, 1)),
             _d(lambda o, there, given: _share(there, given, 10)),
         ],
-        "{about}: eleven absent frames are enough to say something": (
+        "{about}: eleven absent frames are enough for a number; yours is NaN": (
             _d(lambda o, there, given: _share(there, given, 12))
         ),
-        "{about}: the absences noticed are divided by the absent frames, not by the absent reports": (
+        "{about}: divide the absences noticed by the absences, not by the reports of absence": (
             _d(
                 lambda o, there, given: (
                     float((~there & ~given).sum() / max((~given).sum(), 1))

@@ -77,7 +77,7 @@ def _run_shares(s: list[Runs]) -> list[float]:
         "{about}: the start frame counts in the accuracy, with its overlap of 0": (
             _a(lambda s, lengths: _accuracy(s, first=1))
         ),
-        "{about}: the accuracy is that of the frames *before* a failure; yours has all": (
+        "{about}: the accuracy is over the frames *before* a failure; yours is over all of them": (
             _a(lambda s, lengths: _accuracy(s, counted=lambda P, N: N))
         ),
         "{about}: the overlaps before a failure are divided by the number of these frames, not by "
@@ -141,7 +141,7 @@ def _run_shares(s: list[Runs]) -> list[float]:
         "{about}: your accuracy and robustness have changed places": (
             lambda right, *given: right(*given)[::-1]
         ),
-        "{about}: the higher, the more robust: yours is the fraction of frames after a failure": (
+        "{about}: yours is the fraction of frames after a failure; take those *before* it": (
             _r(lambda s, lengths: 1 - _robustness(s, lengths))
         ),
     },

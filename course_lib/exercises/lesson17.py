@@ -97,16 +97,16 @@ def _strict(right, unsure, score, best, sure, found, patience):
         "{about}: a score that is NaN says nothing, so the tracker is left alone: sure": (
             _with(lambda u, s, b, m, f, p: (u, -math.inf if s != s else s, b, m, f, p))
         ),
-        "{about}: elsewhere `found` is the threshold, not `sure`: among many places one is high "
-        "by chance": _with(lambda u, s, b, m, f, p: (u, s, b, m, m, p)),
-        "{about}: where it is `sure` is the threshold, not `found`": (
+        "{about}: elsewhere the threshold is `found`, not `sure`: among many places one has a "
+        "high score by chance": _with(lambda u, s, b, m, f, p: (u, s, b, m, m, p)),
+        "{about}: where the tracker is, the threshold is `sure`, not `found`": (
             _with(lambda u, s, b, m, f, p: (u, s, b, f, f, p))
         ),
         "{about}: you do not look at the best answer elsewhere; a target that is found there is "
         "followed again": _with(lambda u, s, b, m, f, p: (u, s, -math.inf, m, f, p)),
-        "{about}: a tracker that is sure again where it is has found its target, even after it was "
-        "lost": _stuck,
-        "{about}: *from* a threshold on means that equal is enough": _strict,
+        "{about}: if the tracker is sure again where it is, it has found its target, even after "
+        "it was lost": _stuck,
+        "{about}: a score that equals the threshold is enough": _strict,
     },
     others={
         "expected two things": lambda right, *case: right(*case)[1],

@@ -65,12 +65,12 @@ def _once(right, ours, theirs, picks, level):
         "{about}: each tail gets *half* of what is left out": (
             lambda right, a, b, picks, level: right(a, b, picks, 2 * level - 1)
         ),
-        "{about}: percentiles count to 100, quantiles to 1": [
+        "{about}: np.percentile takes values up to 100, np.quantile up to 1": [
             lambda right, a, b, picks, level: tuple(
                 np.percentile((a - b)[picks].mean(1), [(1 - level) / 2, (1 + level) / 2])
             ),
         ],
-        "{about}: this is one score's interval; asked is that of the difference": [
+        "{about}: this is the interval of one score; return that of the difference": [
             lambda right, a, b, picks, level: right(a, 0 * b, picks, level),
             lambda right, a, b, picks, level: right(b, 0 * a, picks, level),
         ],
@@ -82,14 +82,14 @@ def _once(right, ours, theirs, picks, level):
         "{about}: the score of a drawn benchmark is the mean over its sequences, not their sum": (
             lambda right, a, b, picks, level: _ends((a - b)[picks].sum(1), level)
         ),
-        "{about}: a median is another score; the leaderboard has means": (
+        "{about}: take means, not medians: the leaderboard has means": (
             lambda right, a, b, picks, level: _ends(np.median((a - b)[picks], axis=1), level)
         ),
-        "{about}: 1.96 deviations suppose a normal distribution; take the percentiles": _normal,
+        "{about}: 1.96 deviations assume a normal distribution; take the percentiles": _normal,
         "{about}: these are the lowest and highest of all drawn means": (
             lambda right, a, b, picks, level: right(a, b, picks, 1.0)
         ),
-        "{about}: a mean ± its half width is asked as two *ends*, low and high": (
+        "{about}: return the two *ends*, low and high, not the mean and the half width": (
             lambda right, a, b, picks, level: (
                 float(np.mean(a - b)),
                 (lambda ends: (ends[1] - ends[0]) / 2)(right(a, b, picks, level)),

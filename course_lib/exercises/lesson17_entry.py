@@ -144,8 +144,8 @@ def require_beats(answer: Any, rival: str) -> None:
     ]
     if mean_iou(kept) > value + 0.03:
         raise Wrong(
-            f"{told}: with the first box's size, around your centres, it would be "
-            f"{mean_iou(kept):.3f}; your sizes have gone astray"
+            f"{told}: with the first box's size around your centres the mean IoU would be "
+            f"{mean_iou(kept):.3f}; your sizes make it lower"
         )
     raise Wrong(f"{told}; {_worst(boxes)}")
 
@@ -157,7 +157,7 @@ def _worst(boxes: list[np.ndarray]) -> str:
         missed = np.flatnonzero(iou(of, sequence.boxes[1:]) == 0)
         found.append((missed[0] + 1 if len(missed) else len(of), sequence.what))
     frame, what = min(found)
-    return f"earliest it misses a target in frame {frame} of a sequence in which {what}"
+    return f"its earliest miss is in frame {frame} of a sequence in which {what}"
 
 
 class _Changed:
@@ -223,7 +223,7 @@ FORM = {
     "x and y have changed places": _with(lambda box, t: box[[1, 0, 2, 3]]),
     "`init` does not begin anew": lambda right: _Once(right()),
     "the box has shape": _with(lambda box, t: box[:2]),
-    "your sizes have gone astray": _with(
+    "your sizes make it lower": _with(
         lambda box, t: np.array([*box[:2] + box[2:] / 2 * (1 - 1.2**t), *box[2:] * 1.2**t])
     ),
 }
@@ -251,7 +251,7 @@ def examine_entry(answer, _rng: np.random.Generator) -> None:
     learns=False,
     others={
         **FORM,
-        "earliest it misses a target in frame": [
+        "its earliest miss is in frame": [
             lambda right: make_tracker("mosse"),
             lambda right: make_tracker("ncc"),
             _with(lambda box, t: box - [0.3 * box[2], 0.3 * box[3], 0, 0]),

@@ -96,7 +96,7 @@ def _words(box: np.ndarray) -> str:
         "the last column and row of pixels belong to the box: it is x2 − x1 + 1 wide": (
             _with(size=lambda rows: rows[:, 3:] - rows[:, 1:3])
         ),
-        "the first pixel has the number 1, and here it begins at 0": _with(corner=0.0),
+        "the table counts pixels from 1; here the first begins at 0": _with(corner=0.0),
         "x2 and y2 are corners; a box has width and height": _with(size=lambda rows: rows[:, 3:]),
         "the table has corners; these boxes begin at their centres": (
             lambda right, rows, length: (
@@ -105,7 +105,7 @@ def _words(box: np.ndarray) -> str:
             )
         ),
         "a frame without a row has no box: NaN, not zeros": _with(empty=0.0),
-        "where there is no row the target is away, and it is unknown where: NaN": [
+        "where there is no row the target is absent, and its place unknown: NaN, not a guess": [
             _repeated,
             _filled,
         ],

@@ -51,7 +51,7 @@ class Best(Tracker):
 
 
 def _with_mosse(slip: Callable[..., Any]) -> Callable[..., Any]:
-    """A mistake of `FORM` made with MOSSE: its message is the same, and it is soon heard."""
+    """A mistake of `FORM` made with MOSSE: its message is the same, and comes sooner."""
     return lambda right: slip(lambda: make_tracker("mosse"))
 
 
@@ -64,7 +64,7 @@ SLIPS = {words: _with_mosse(slip) for words, slip in FORM.items()}
     learns=False,
     others={
         **SLIPS,
-        "earliest it misses a target in frame": lambda right: make_tracker("kcf"),
+        "its earliest miss is in frame": lambda right: make_tracker("kcf"),
     },
 )
 def examine_further(answer, _rng: np.random.Generator) -> None:

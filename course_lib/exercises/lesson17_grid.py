@@ -79,7 +79,7 @@ def _long(right, box, spacing, height, width):
 
 
 def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
-    """In words: what is different about the first frame that is wrong."""
+    """In words: what is different in the first case that is wrong."""
     if given.ndim != 2 or given.shape[-1:] != (4,):
         return f"your places have shape {given.shape}, expected (N, 4)"
     if len(given) != len(right):
@@ -122,14 +122,14 @@ def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
         "distances are from the *centre* of the last box, not from its corner": (
             _with(centred=False)
         ),
-        "sort by the distance in pixels, a root of two squares": [
+        "sort by the distance in pixels, the root of dx² + dy²": [
             _with(away=lambda d: np.abs(d).sum(1)),
             _with(away=lambda d: np.abs(d).max(1)),
         ],
-        "places at the frame's edge are left out; a target comes back where it went, at an edge": (
+        "you leave out places at the frame's edge; a target comes back where it left, at an edge": (
             _inside
         ),
-        "the spacing is a fraction of the box's sides, each axis has its own": [
+        "the spacing is a fraction of the box's sides: of its width along x, its height along y": [
             lambda right, box, *r: right(np.array([*box[:2] + box[2:] / 2 - box[2] / 2, *box[[2, 2]]]),
                                          *r),
         ],

@@ -96,25 +96,25 @@ def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
             lambda right, b, s, most: _chosen(b, s, lambda o: o > most, np.argsort),
             lambda right, b, s, most: _pairs(b, s, most, np.greater),
         ],
-        "the targets are asked in the order in which they stand; the surest comes first": (
+        "you take the targets in the order given; begin with the surest": (
             lambda right, b, s, most: _chosen(b, s, lambda o: o > most, lambda s: np.arange(len(s)))
         ),
         "a target that is not believed itself takes no place from others: compare each only with "
         "those that are believed already": (lambda right, b, s, most: _pairs(b, s, most, np.less)),
-        "both of two that overlap are dropped; the surer one stays": (
+        "you drop both of two boxes that overlap; the surer one stays": (
             lambda right, b, s, most: _pairs(b, s, most, lambda a, c: np.isfinite(a + c))
         ),
-        "only the surest of all takes its place from others; every believed target does": _best,
+        "not only the surest of all takes its place from others; every believed target does": _best,
         "an absent target, a box of NaN, is not believed": (
             lambda right, b, s, most: right(b, s, most) | ~np.isfinite(b).all(1)
         ),
         "up to `most` two boxes may overlap, that IoU included": (
             lambda right, b, s, most: _chosen(b, s, lambda o: o >= most)
         ),
-        "any overlap is too much for you; up to `most` two boxes may overlap": (
+        "you allow no overlap; two boxes may overlap up to an IoU of `most`": (
             lambda right, b, s, most: right(b, s, 0.0)
         ),
-        "every target is believed, whatever it overlaps": (
+        "you believe every target, whatever it overlaps": (
             lambda right, b, s, most: np.isfinite(b).all(1)
         ),
         "the overlap is the IoU, intersection over *union*, not over the smaller box": _by_share,

@@ -69,8 +69,8 @@ def _near(a: Any, b: Any) -> bool:
 # how a tracker is handled, and what is said if that changes its boxes
 KEPT = "`update` changes a box that it has returned before: return a new array each time"
 AGAIN = (
-    "`init` does not begin anew: something is left of the sequence on which the tracker ran before, "
-    "and changes its boxes"
+    "`init` does not begin anew: something left over from the sequence on which the tracker ran "
+    "before changes its boxes"
 )
 BESIDE = (
     "two of your trackers disturb each other: what a tracker knows belongs in `self`, not in the "

@@ -53,19 +53,19 @@ MISTAKES = {
     "`init` trains on the first patch only: its eight warped copies are missing": having(
         _copies=lambda self, p: [p]
     ),
-    "`init` trains on the eight warped copies only: the patch itself belongs to them": having(
+    "`init` trains on the eight warped copies only: the patch itself is one of the nine": having(
         _copies=lambda self, p: list(mosse.random_warps(p, 8, np.random.default_rng(0)))
     ),
-    "`init` trains on another number of warped copies than eight": [
+    "`init` trains on a number of warped copies other than eight": [
         having(_copies=copies(count)) for count in (4, 7, 9, 16)
     ],
-    "your copies are drawn with another seed than 0": [
+    "your copies are drawn with a seed other than 0": [
         having(_copies=copies(seed=seed)) for seed in (1, 42)
     ],
     "you warp the preprocessed patch: warp the grey one, then preprocess each copy": having(
         init=warped_late
     ),
-    "`init` averages A and B over its patches; train_filter sums them, and so they stay": having(
+    "`init` averages A and B over its patches; train_filter sums them, and sums they stay": having(
         init=averaged
     ),
     "`init` learns from the first patch once more, after it has trained": having(
@@ -75,8 +75,7 @@ MISTAKES = {
     "your patch is as large as the box; it is 1.5 × as high and wide, rounded down": having(
         _sides=lambda self: (int(self.h), int(self.w))
     ),
-    "the sides of your patch are other whole numbers than int(1.5 * h) and int(1.5 * w), which are "
-    "rounded down": [
+    "the sides of your patch are not int(1.5 * h) and int(1.5 * w), which are rounded down": [
         having(_sides=sides_by(round)),
         having(_sides=sides_by(lambda side: int(np.ceil(side)))),
         having(_sides=sides_by(lambda side: int(side) | 1)),
@@ -106,11 +105,12 @@ MISTAKES = {
     "your patch lies around the box's corner (x, y); its centre is (x + w / 2, y + h / 2)": having(
         init=around_the_corner
     ),
-    "your target response has another sigma than 2 px": [
+    "your target response has a sigma other than 2 px": [
         having(init=started(sigma=sigma)) for sigma in (1.0, 3.0, 4.0, 10.0)
     ],
     "your filter has no regulariser": having(init=started(regulariser=0.0)),
-    "your box is rounded to whole pixels: it lies between them, only the patch does not": [
+    "your box is rounded to whole pixels: only the patch lies on whole pixels, the box may lie "
+    "between": [
         having(init=whole_pixels),
         having(_box=lambda self: np.floor(super(type(self), self)._box())),
         having(_box=lambda self: np.round(super(type(self), self)._box())),
@@ -118,8 +118,8 @@ MISTAKES = {
     "once lost, your tracker stays lost: as soon as the PSR is high again, it moves and "
     "learns": having(update=lost_for_good),
     "in frame 1 your box stays where it is, and the filter learns nothing. Is the patch in which "
-    "you search preprocessed as in `init`, the filter self.A / self.B? Is it below the threshold, "
-    "and there only, that nothing changes?": [
+    "you search preprocessed as in `init`, the filter self.A / self.B? Does nothing change below "
+    "the threshold, and only there?": [
         having(update=updating(lambda self, sure: not sure, lambda self, sure: not sure)),
         having(update=search(lambda tracker, patch: patch)),
         having(update=search(lambda tracker, patch: patch * tracker.window)),
@@ -134,7 +134,7 @@ MISTAKES = {
     "while the target is lost your box still moves: below the threshold change nothing": having(
         update=updating(always, if_sure)
     ),
-    "you look at self.rate or self.threshold in `init` only: both may change later": [
+    "you read self.rate or self.threshold in `init` only: both may change later": [
         as_at_the_start("rate", "threshold"),
         as_at_the_start("rate"),
         as_at_the_start("threshold"),
@@ -155,7 +155,7 @@ MISTAKES = {
     "you average the filters, A / B; numerator and denominator are averaged separately": having(
         _learn=learning(averaged_filters)
     ),
-    "a regulariser is added in each update: it stands in the first B already": [
+    "you add a regulariser in each update: the first B already contains it": [
         having(_learn=with_regulariser(lambda tracker: tracker.rate)),
         having(_learn=with_regulariser(lambda tracker: 1.0)),
     ],
@@ -164,24 +164,24 @@ MISTAKES = {
     ),
     "on this sequence your filter stays as `init` made it: keep what the update returns in self.A, "
     "self.B": having(_learn=lambda self, frame: None),
-    "your learning rate is another one than `self.rate`": [
+    "your learning rate is not `self.rate`": [
         *(having(_learn=at_rate(lambda t, rate=rate: rate)) for rate in (0.02, 0.075, 0.25, 0.5)),
         having(_learn=at_rate(lambda t: t.rate / 2)),
     ],
-    "the filter learns to give the response that it gave; it learns to give the target": having(
+    "your filter learns to repeat its own response; let it learn to give the target": having(
         update=own_response
     ),
-    "only self.A follows: keep both, self.A and self.B": having(
+    "only self.A is updated: keep both, self.A and self.B": having(
         _learn=learning(lambda t, p: (mosse.update_filter(t.A, t.B, p, t.target, t.rate)[0], t.B))
     ),
-    "only self.B follows: keep both, self.A and self.B": having(
+    "only self.B is updated: keep both, self.A and self.B": having(
         _learn=learning(lambda t, p: (t.A, mosse.update_filter(t.A, t.B, p, t.target, t.rate)[1]))
     ),
     "each frame's filter is trained anew: the past keeps a weight of 1 − η": [
         having(_learn=learning(lambda t, p: mosse.train_filter(p[None], t.target, 1.0))),
         having(_learn=at_rate(lambda tracker: 1.0)),
     ],
-    "your filter learns from patches that are not preprocessed: do so as in `init`": [
+    "your filter learns from patches that are not preprocessed: preprocess them as in `init`": [
         having(_learn=unprepared(windowed=True)),
         having(_learn=unprepared(windowed=False)),
     ],
@@ -206,7 +206,7 @@ MISTAKES = {
     "your box takes dy for dx: respond returns the response, dx, dy": having(
         _move=lambda self, dx, dy: setattr(self, "centre", self.centre + [dy, dx])
     ),
-    "your displacement is cut off at a largest value: it reaches as far as the patch": [
+    "your displacement is limited to a largest value: it may reach as far as the patch": [
         having(_move=cut_off(n)) for n in (2, 4, 5, 8, 10, 16, 20)
     ],
     "your box moves by half the displacement": having(

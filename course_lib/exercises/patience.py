@@ -47,7 +47,7 @@ def within_patience(call: Callable[..., Any], *inputs: Any, **named: Any) -> Any
     except _Endless:
         raise Wrong(
             f"after {PATIENCE:g} seconds your code was still running, and was interrupted: does "
-            "its loop end? What ends it has to change from round to round"
+            "its loop end? The condition that ends it has to change from one iteration to the next"
         ) from None
     finally:
         if not within:

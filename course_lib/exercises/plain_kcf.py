@@ -57,7 +57,7 @@ class PlainKCF:
         return h, w
 
     def _sigma(self) -> float:
-        """Of the labels, cells: a tenth of the box's mean side."""
+        """Of the labels, in cells: a tenth of the square root of the box's area."""
         return self.label_sigma * np.sqrt(self.size.prod()) / CELL
 
     def _channels(self, frame: np.ndarray) -> np.ndarray:

@@ -172,7 +172,7 @@ OTHERS: dict[str, Codes] = {
     "each tensor of weights is clipped alone": _in_order(
         "zero", "backward", "clip", "step", clipping=_each_alone
     ),
-    "is stretched to it": _in_order("zero", "backward", "clip", "step", clipping=_always_to_limit),
+    "is scaled up to it": _in_order("zero", "backward", "clip", "step", clipping=_always_to_limit),
     "√(sum of the squares of all entries)": [
         _in_order("zero", "backward", "clip", "step", clipping=_largest_entry),
         lambda right, network, optimiser, loss, limit: right(network, optimiser, loss, limit / 2),

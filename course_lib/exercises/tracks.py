@@ -22,7 +22,7 @@ class ShortSequence:
     """A short sequence.
 
     Attributes:
-        name: a key of CLIPS.
+        name: a key of SHORT.
         what: what happens in it, as a clause.
         frames: T frames (H, W, 3) uint8.
         boxes: (T, 4) of the target, x, y, w, h in pixels.
@@ -74,7 +74,7 @@ HEIGHT, WIDTH, LENGTH = 150, 200, 14
 
 
 def make_short(name: str, rng: np.random.Generator, length: int = LENGTH) -> ShortSequence:
-    """A sequence of CLIPS.
+    """A sequence of SHORT.
 
     Args:
         name: of the sequence.
@@ -244,8 +244,8 @@ def require_own_state(
                 )
     if not _agree(run(pair[0], other), alone[1], tolerance):
         raise Wrong(
-            "your tracker has followed one target, and `init` starts it on another: its boxes are "
-            "others than a new tracker's. Let `init` set everything anew"
+            "your tracker has followed one target, and `init` starts it on another: its boxes "
+            "differ from a new tracker's. Let `init` set everything anew"
         )
 
 
@@ -267,9 +267,9 @@ def require_own_arrays(trial: Trial, sequence: ShortSequence, tolerance: float =
         box = tracker.update(frame)
         if not _agree(as_array(box, (4,), "the box"), right[t - 1], tolerance):
             raise Wrong(
-                "your tracker goes on with an array that is its caller's: the frame or box it was "
-                "given, or the box it returned. When the caller writes there, your next box is "
-                "another; keep copies"
+                "your tracker goes on using an array that belongs to its caller: the frame or box "
+                "it was given, or the box it returned. When the caller writes into it, your next "
+                "box changes; keep copies"
             )
         box = box if isinstance(box, np.ndarray) and box.flags.writeable else np.zeros(4)
 

@@ -104,9 +104,9 @@ def gradient_amiss(watched: Watched, limit: float) -> str:
         )
     if _close(found / length, own / norm, 1e-5):
         return (
-            f"the gradient at optimiser.step() has norm {is_now}, expected {should_be}: its own, "
-            "or clip_norm if that is less. The norm is √(sum of the squares of all entries), of "
-            "all weights together"
+            f"the gradient at optimiser.step() has norm {is_now}, expected {should_be}: its own "
+            "norm, or clip_norm if that is less. The norm is √(sum of the squares of all "
+            "entries), of all weights together"
         )
     return _mixture(watched)
 
@@ -115,7 +115,7 @@ def _changed_loss(watched: Watched) -> str:
     """The message for a backward pass that does not begin at the loss as it is."""
     factor = sum(watched.into)
     if len(watched.into) > 1:
-        return f"loss.backward() runs {len(watched.into)} times; once for each batch"
+        return f"loss.backward() runs {len(watched.into)} times; call it once for each batch"
     if factor == -1:
         return (
             "the gradient at optimiser.step() has the wrong sign; the step already goes against it"
@@ -142,12 +142,13 @@ def _candidates(watched: Watched, limit: float) -> dict[str, np.ndarray]:
         ),
         added: _clipped(total, limit),
         f"{added}. Nor is it clipped": total,
-        f"a gradient of norm {norm:.3g} is shorter than clip_norm = {limit:g}, and is stretched to "
-        "it; only longer ones change": own * limit / norm,
-        "each entry of the gradient is cut off at clip_norm, which turns the gradient; clip the "
-        "norm of all weights together": np.clip(own, -limit, limit),
-        "each tensor of weights is clipped alone, which turns the gradient; clip the norm of all "
-        "weights together": np.concatenate([_clipped(part, limit) for part in parts]),
+        f"a gradient of norm {norm:.3g} is shorter than clip_norm = {limit:g}, and is scaled up to "
+        "it; clipping changes only longer ones": own * limit / norm,
+        "each entry of the gradient is cut off at clip_norm, which changes its direction; clip the "
+        "norm of the gradient of all weights together": np.clip(own, -limit, limit),
+        "each tensor of weights is clipped alone, which changes the gradient's direction; clip the "
+        "norm of the gradient of all weights "
+        "together": np.concatenate([_clipped(part, limit) for part in parts]),
         **{
             f"you clip at {fixed:g} whatever clip_norm is": _clipped(own, fixed)
             for fixed in (0.1, 0.5, 1.0, 5.0, 10.0)
@@ -184,14 +185,16 @@ def _mixture(watched: Watched) -> str:
         own.any() and not mine.any()
         for mine, own in zip(*map(watched.parts, (found, own)), strict=True)
     ):
-        return "at optimiser.step() some weights have no gradient: loss.backward() gives it to all"
+        return (
+            "at optimiser.step() some weights have no gradient: loss.backward() gives one to each"
+        )
     each = zip(watched.parts(found), watched.parts(own), strict=True)
     if all(_close(mine, own * (mine @ own) / (own @ own), 1e-4) for mine, own in each if own.any()):
         return (
             "the tensors of the gradient are shortened differently, or some not at all, which "
-            "turns the gradient; clip the norm of all weights together"
+            "changes its direction; clip the norm of the gradient of all weights together"
         )
     return (
-        "the gradient at optimiser.step() points elsewhere than this loss's: zero, backward, clip, "
-        "step, in this order"
+        "the gradient at optimiser.step() points in another direction than this loss's: zero, "
+        "backward, clip, step, in this order"
     )

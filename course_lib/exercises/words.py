@@ -81,7 +81,7 @@ def where_it_stopped(problem: Exception) -> str:
     whole = re.match(r'"(\w+)_cpu" not implemented for \'(Long|Int|Bool)\'', str(problem))
     if whole:
         return (
-            f"PyTorch's {whole[1]} takes fractions, and gets whole numbers or truth values{place}: "
+            f"PyTorch's {whole[1]} takes fractions, but gets whole numbers or truth values{place}: "
             ".float() converts them"
         )
     return f"your code stopped with {type(problem).__name__}: {problem}{place}"

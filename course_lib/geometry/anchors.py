@@ -143,8 +143,9 @@ def decode(offsets: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 
 
 
 def overlaps(anchors: Tensor, boxes: Tensor) -> Tensor:
-    """IoU (B, A) of every anchor (A, 4), or of each pair's own boxes (B, A, 4), with each pair's
-    box (B, 4), or with a box of its own for each anchor (B, A, 4); 0 for a box without area."""
+    """IoU (B, A) of anchors, either (A, 4), the same for all pairs, or (B, A, 4), each pair's own,
+    with boxes, either (B, 4), one per pair, or (B, A, 4), one per anchor; 0 for a box without
+    area."""
     boxes = boxes if boxes.dim() == 3 else boxes[:, None]  # (B, A or 1, 4)
     low = torch.maximum(anchors[..., :2], boxes[..., :2])  # (B, A, 2)
     high = torch.minimum(anchors[..., :2] + anchors[..., 2:], boxes[..., :2] + boxes[..., 2:])

@@ -51,7 +51,8 @@ def traced_receptive_fields(network: nn.Module, size: int) -> list[ReceptiveFiel
 
 
 def _require_size(network: nn.Module, size: int, last: ReceptiveField) -> None:
-    """What was read must give the size that the network gives; nothing is computed for that."""
+    """Check that the size computed from the layers is the size of the network's own output; for
+    that it runs on shapes alone, without values."""
     shapes = copy.deepcopy(network).to("meta").eval()
     first = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     channels = 3 if first is None else first.in_channels
@@ -59,8 +60,8 @@ def _require_size(network: nn.Module, size: int, last: ReceptiveField) -> None:
     if isinstance(out, torch.Tensor) and out.shape[-2:] != (last.size, last.size):
         raise DataError(
             f"{last.layer}: {last.size} cells per side were computed, but the network gives "
-            f"{tuple(out.shape[-2:])}; a layer does something that is not read (ceil_mode, or "
-            "rows and columns treated differently)"
+            f"{tuple(out.shape[-2:])}; a layer does something that is not supported (ceil_mode, "
+            "or rows and columns treated differently)"
         )
 
 
@@ -126,8 +127,8 @@ def _layer(name: str, module: nn.Module) -> Layer:
 
 
 def _pooling(name: str, kernel_size, stride=None, padding=0, dilation=1, **others: Any) -> Layer:
-    """A pooling that is called as a function, its numbers as there; average pooling, whose fifth
-    is no dilation, has True or False in its place."""
+    """A pooling that is called as a function, with the arguments of `F.max_pool2d`; in average
+    pooling the fifth is not a dilation, but True or False."""
     dilation = 1 if isinstance(dilation, bool) else dilation
     numbers = kernel_size, stride or kernel_size, padding, dilation
     kernel, stride, padding, dilation = (n if isinstance(n, int) else n[0] for n in numbers)

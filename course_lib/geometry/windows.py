@@ -49,11 +49,11 @@ def search_side(box: ArrayLike, exemplar: int = EXEMPLAR, search: int = SEARCH) 
 
 
 def check_search(search: int, step: int, only: int | None, network: str) -> None:
-    """Refuse a search image that a network does not take, or whose centre is not its map's.
+    """Refuse a search image that a network does not take, or whose centre is not that of its map.
 
-    The exemplar's map has its centre at the exemplar's. Each `step` pixels more add whole cells,
-    half of them on each side; after any other number the map's centre lies off the image's, and
-    whatever is found is off by as much.
+    For the exemplar, the centres of image and map coincide. Every `step` further pixels add whole
+    cells, half of them on each side; with any other number the map's centre lies beside the
+    image's, and whatever is found is off by the same distance.
 
     Args:
         search: pixels per side of the search image.

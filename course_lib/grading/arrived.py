@@ -68,7 +68,9 @@ def arrivals(arrived: Path) -> Iterator[Arrival]:
         with arrived.open("rb") as file:
             yield from _in_zip(file, "", budget)
     elif arrived.suffix.lower() == ".zip":
-        raise CourseError(f"{arrived} is damaged or no zip file: fetch it from the platform again")
+        raise CourseError(
+            f"{arrived} is damaged or not a zip file: fetch it from the platform again"
+        )
     else:
         yield _file(arrived, arrived.name, arrived.parent, budget)
 
@@ -125,7 +127,8 @@ def _file(path: Path, name: str, folder: Path, budget: _Budget) -> Arrival:
             return _unread(name, f"{name} is a link that leads out of the folder", "hand in a copy")
         about = real.stat()
         if not stat.S_ISREG(about.st_mode):
-            return _unread(name, f"{name} is no file (a folder's link, a pipe)", "hand in a copy")
+            what = f"{name} is not a file (but a link to a folder, or a pipe)"
+            return _unread(name, what, "hand in a copy")
         when = datetime.fromtimestamp(int(about.st_mtime))
         if not _is_read(name):
             return Arrival(name, None, None, when)

@@ -1,9 +1,9 @@
 """A lesson's submissions graded side by side: nbgrader's own command, one process for each
 submission, all with one gradebook.
 
-A submission that cannot be graded, or takes too long, costs nobody else's grading. What its process
-printed stays in `unfinished/LESSON/STUDENT.log` of the term's folder until it has been graded: this
-file also marks, for the next run, submissions that were cut off, which nbgrader would take for
+A submission that cannot be graded, or takes too long, does not stop the others' grading. What its
+process printed stays in `unfinished/LESSON/STUDENT.log` of the term's folder until it is graded.
+For the next run this file also marks submissions that were cut off, which nbgrader would take for
 graded.
 """
 
@@ -198,7 +198,7 @@ def _config(folder: Path) -> Config:
     """The term's configuration; raises MissingDataError if there is none."""
     if not (folder / "nbgrader_config.py").is_file():
         raise MissingDataError(
-            f"{folder} is no term's folder (looked for nbgrader_config.py); make one with "
+            f"{folder} is not a term's folder (looked for nbgrader_config.py); make one with "
             f"`python -m course_lib grading new {folder} 02`"
         )
     with _kept_environment():  # the file sets variables, for the processes that grade

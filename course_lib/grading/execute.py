@@ -101,7 +101,7 @@ class SurvivingExecute(Execute):
         """A kernel whose environment does not hold the hidden tests' seed, in a sandbox if there
         is one.
 
-        Raises CourseError if there must be one and cannot.
+        Raises CourseError if a sandbox is required and cannot be made.
         """
         environment = {k: v for k, v in os.environ.items() if k != "COURSE_GRADING_SEED"}
         if self._isolates():

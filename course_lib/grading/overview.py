@@ -44,8 +44,8 @@ IMAGES = {  # what the images show
     "11": "targets and background on a line, with a margin between them",
     "12": "boxes that have climbed to where a target is",
     "13": "the score map of a classifier that has learned its target",
-    "14": "a search image in squares, and the heat map of its target",
-    "15": "a search image without the squares that its target can do without",
+    "14": "a search image divided into squares, and the heat map of its target",
+    "15": "a search image without the squares that are not needed to find its target",
     "16": "runs from many frames of a sequence, coloured by overlap, with their failures",
     "17": "a target that has been lost, and the places where it is looked for",
 }

@@ -152,9 +152,9 @@ def _cell(number: int, given: Any, problems: list[Problem]) -> dict | None:
     source = given.get("source")
     cell["source"] = "".join(map(str, source)) if isinstance(source, list) else str(source or "")
     if not isinstance(source, (str, list)):
-        fault(f"has no text but {json.dumps(source)[:40]}")
+        fault(f"has {json.dumps(source)[:40]} instead of text")
     if not isinstance(given.get("metadata"), dict):
-        fault(f"has no metadata but {json.dumps(given.get('metadata'))[:40]}")
+        fault(f"has {json.dumps(given.get('metadata'))[:40]} instead of metadata")
     cell["metadata"] = _cell_metadata(given.get("metadata"))
     if cell["cell_type"] == "code":
         cell |= {

@@ -57,7 +57,7 @@ def compiled(pattern: str) -> re.Pattern:
         found = re.compile(pattern)
     except re.error as problem:
         raise CourseError(
-            f"--student {pattern!r} is no valid pattern ({problem}); expected one like {DEFAULT!r}"
+            f"--student {pattern!r} is not a pattern ({problem}); expected one like {DEFAULT!r}"
         ) from None
     if "student" not in found.groupindex:
         raise CourseError(

@@ -1,8 +1,8 @@
 """Checks of a submission: what would cost its student points although the answers are there, and
 the remedy for each.
 
-nbgrader knows an exercise by its cell's metadata. A copied cell, a deleted one, an editor that
-drops metadata: the whole submission is refused, or points are lost silently. The course's
+nbgrader knows an exercise by its cell's metadata. If a cell was copied or deleted, or an editor
+drops metadata, the whole submission is refused, or points are lost silently. The course's
 exercises carry their names in their text, `@exercise("mosse.psr")`, so all this can be fixed
 from the released notebook.
 """

@@ -151,8 +151,8 @@ def releases(folder: Path) -> dict[str, NotebookNode]:
 
 
 def collect(folder: Path, arrived: Path, student: str = DEFAULT) -> list[Collected]:
-    """Fix submissions and bring them into a term's folder; those that cannot be are named, and the
-    others are brought in.
+    """Fix submissions and bring them into a term's folder; those that cannot be brought
+    in are named, and do not stop the others.
 
     What arrived may be the term's own submitted/, as nbgrader's `collect` leaves it: then each is
     fixed in place.

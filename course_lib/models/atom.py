@@ -1,5 +1,5 @@
-"""ATOM (Danelljan et al., "ATOM: Accurate Tracking by Overlap Maximization", 2019) as far as it is
-trained: a backbone that gives two maps, and the IoU predictor on them.
+"""The part of ATOM (Danelljan et al., "ATOM: Accurate Tracking by Overlap Maximization", 2019) that
+is trained in advance: a backbone that gives two maps, and the IoU predictor on them.
 
 The other half of the tracker, its classifier, is learned online, see `trackers.online_classifier`.
 """
@@ -85,7 +85,7 @@ def from_public(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     Those of the IoU predictor alone become an `IoUPredictor`'s; those of the whole network, an
     `ATOM`'s on ResNet-18. The published pooling has the centre of cell 0 at pixel 0: its places are
     MapPlace(128, 8, 0) and MapPlace(256, 16, 0), half a pixel from the truth. Tensors that have no
-    counterpart, as the layers of the backbone that ATOM does not use, are left out.
+    counterpart, such as the layers of the backbone that ATOM does not use, are left out.
 
     Args:
         tensors: by their published names.

@@ -1,5 +1,5 @@
 """Attention over the tokens of two images at once, the block of a one-stream tracker, and the
-removal of search tokens that the target does not care for.
+removal of search tokens that matter little to the target.
 
 Vaswani et al., "Attention is all you need", 2017; blocks as in ViT (Dosovitskiy et al., 2021); both
 images in one stream as in OSTrack (Ye et al., 2022), with its removal of tokens; the template that
@@ -56,7 +56,7 @@ def weights(q: Tensor, k: Tensor) -> Tensor:
 
 class Block(nn.Module):
     """One layer of the transformer: attention, then a network of two layers on each token alone;
-    each sees normed tokens, and what it finds is added to them.
+    each reads normalised tokens, and its output is added to the unnormalised tokens.
 
     Args:
         dim: channels of a token.
@@ -113,8 +113,8 @@ class Block(nn.Module):
 
 
 def central_token(count: int) -> int:
-    """The number of the token just above and left of a template's centre, of `count` tokens row by
-    row: (3, 3) of 8 × 8, as OSTrack chooses."""
+    """The number of the token just above and to the left of a template's centre, counting its
+    `count` tokens row by row: (3, 3) of 8 × 8, as OSTrack chooses."""
     side = math.isqrt(count)
     return (side - 1) // 2 * side + (side - 1) // 2
 

@@ -28,8 +28,8 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         stride: pixels of the image from one cell to the next.
-        step: pixels from one size of image to the next at which the map's centre stays where it is
-            in the image: the stride, unless a coarser map is stretched to its cells.
+        step: pixels from one size of image to the next that keeps the map's centre in the same
+            place in the image: the stride, unless a coarser map is stretched to its cells.
         channels: C.
         about: its name and arguments, written by `make_backbone`.
         frozen: how many of its stages, counted from the first, are not trained.

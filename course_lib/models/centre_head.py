@@ -19,9 +19,8 @@ class CentreMaps(NamedTuple):
     """What the head says of each cell of a map of n × n cells.
 
     Attributes:
-        score: (B, 1, n, n) how sure it is that the target's centre is nearest to this cell's
-        corner,
-            0…1.
+        score: (B, 1, n, n) how sure it is, 0…1, that of all cells' corners this cell's is the
+            nearest to the target's centre.
         size: (B, 2, n, n) width and height of the target, as fractions of the search image.
         offset: (B, 2, n, n) from the cell's number to the centre, in cells along x and y.
     """

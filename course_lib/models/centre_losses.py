@@ -1,4 +1,4 @@
-"""What a one-stream network is told: a heat map that is 1 at the target's centre, and the box.
+"""A one-stream network's training goal: a heat map that is 1 at the target's centre, and the box.
 
 The heat map and its loss are CornerNet's (Law and Deng, 2018); the sum with GIoU (Rezatofighi et
 al., 2019) and L1, and their weights, are OSTrack's (Ye et al., 2022).
@@ -31,7 +31,7 @@ def radius_of(sizes: Tensor, overlap: float = OVERLAP) -> Tensor:
     The radius is meant to be the largest displacement of a box's two corners that leaves an IoU of
     `overlap`: the smallest root of three quadratic equations, for corners that both move in, both
     move out, or one in and one out. The published code divides by 2 where the equation says 2·a;
-    all trackers that followed took it over, and so does this one.
+    all trackers that followed have kept this, and so does the course.
     """
     w, h = sizes.unbind(-1)
     both, area = w + h, w * h

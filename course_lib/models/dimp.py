@@ -115,8 +115,8 @@ class DiMP(nn.Module):
 
 def score_loss(scores: Tensor, labels: Tensor, threshold: float = 0.05) -> Tensor:
     """The loss () of scores on test images: squared errors at the target; elsewhere the squares of
-    the scores above 0, because what ranks below the target need not be 0 (Bhat et al., 2019, sec.
-    3.6).
+    the scores above 0, because how far below 0 the background lies does not matter (Bhat et al.,
+    2019, sec. 3.6).
 
     Args:
         scores: (B, M, h, w).

@@ -108,7 +108,7 @@ def _write(model: ForOpenCV, path: Path) -> None:
     """Write the file, unchecked."""
     example = tuple(torch.zeros(1, 3, side, side) for side in (TEMPLATE, SEARCH))
     with warnings.catch_warnings(), torch.no_grad():
-        # this exporter is announced to go, and says of every size that it becomes a constant
+        # this exporter is deprecated, and warns of every size that it becomes a constant
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model,
@@ -183,15 +183,15 @@ def needed_deviation(path: Path | str) -> tuple[float, ...]:
     """The deviations (3) to give to the installed OpenCV's TrackerVit, as `stdvalue`.
 
     OpenCV means to divide by each colour's deviation, but computes the inverse of its Scalar, and a
-    Scalar is a quaternion: from (a, b, c) becomes (a, −b, −c) / (a² + b² + c²), two colours turned
-    round and all three too faint. Given the inverse of what is wanted, it computes what is wanted.
-    Which of the two this OpenCV needs is found by trying both on noise.
+    Scalar is a quaternion: (a, b, c) becomes (a, −b, −c) / (a² + b² + c²), two colours with the
+    wrong sign and all three too faint. Given the inverse of what is wanted, it computes what is
+    wanted. Which of the two this OpenCV needs is found by trying both on noise.
 
     Args:
         path: of the ONNX file.
 
     Raises:
-        DataError: if with neither it finds the score that the file's own maps give.
+        DataError: if neither makes it find the score that the file's own maps give.
     """
     wanted, frame, box = _noise_and_score(path)
     found = {}

@@ -162,10 +162,10 @@ class DepthwiseHead(Head):
     """SiamRPN++'s head (Li et al., 2019): 2.50 M parameters with 256 channels and 5 anchors; the
     two branches share no convolutions.
 
-    With several `scales` the exemplar's kernel also slides over the search features enlarged and
-    reduced, as SiamFC shows it at several scales, but in one pass: how much better a larger one
-    fits is what tells a larger target from a smaller one. (The course's own; with one scale the
-    head is the paper's.)
+    With several `scales` the exemplar's kernel, enlarged and reduced, also slides over the search
+    features; this compares several scales, as SiamFC does, but in one pass: how much better a
+    larger kernel fits tells a larger target from a smaller one. (The course's own; with one scale
+    the head is the paper's.)
 
     Args:
         features: channels of φ.

@@ -125,8 +125,8 @@ class EfficientNetLite0(Backbone):
 
     @property
     def step(self) -> int:
-        """8 if dilated. Otherwise 16: of 263 pixels, 17 cells of stride 16 would be stretched to 33
-        of stride 8, and lie elsewhere among them than the exemplar's 8 among its 16."""
+        """8 if dilated. Otherwise 16: for 263 pixels, 17 cells of stride 16 would be stretched to
+        33 of stride 8, and would not lie among these as the exemplar's 8 lie among its 16."""
         return 8 if self.dilated else 16
 
     @property

@@ -73,7 +73,7 @@ class OneStream(nn.Module):
         output: the kind of its output, which determines how it is trained: "centres".
         only_search: the one size of search image it takes, pixels per side.
         only_exemplar: the one size of template.
-        only_factor: the side of its square, in √(w · h) of the target.
+        only_factor: the side of the template's square, in √(w · h) of the target.
     """
 
     name = "onestream"
@@ -214,7 +214,7 @@ class OneStream(nn.Module):
                 chosen = most_attended(queries, keys, TEMPLATE_TOKENS, stay)  # (B, K)
                 x, places = taken(x, chosen), places.gather(1, chosen)
             x = block.think(x)
-        x = self.norm(x)  # before zeros are put in: of them the norm would make its bias
+        x = self.norm(x)  # before zeros are put in: the norm would turn them into its bias
         return (put_back(x, places, count) if self.eliminate else x), places
 
     def forward(self, exemplar: Tensor, search: Tensor) -> CentreMaps:
@@ -263,8 +263,8 @@ BRANCHES = {"ctr": "score", "offset": "offset", "size": "size"}
 
 
 def from_public(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a published OSTrack under this course's names; those without a counterpart, as
-    the class token of the encoder it began with, are left out.
+    """The tensors of a published OSTrack under this course's names; those without a counterpart,
+    such as the class token of the encoder it began with, are left out.
 
     Args:
         tensors: by their published names (`lib/models/ostrack`).

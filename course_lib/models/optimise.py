@@ -222,8 +222,8 @@ def steepest_descent(
     each: bool = False,
     keep_graph: bool = False,
 ) -> Iterator[Vector]:
-    """The weights after each step along the negative gradient g, as long as it is best for the
-    linear part of the residuals: α = ‖g‖² / ‖J g‖² (Bhat et al., 2019, sec. 3.2).
+    """The weights after each step along the negative gradient g, with the length that is best for
+    the linear part of the residuals: α = ‖g‖² / ‖J g‖² (Bhat et al., 2019, sec. 3.2).
 
     Args:
         residuals: takes the tensors of w, gives r (M,); with `each`, (B, M).

@@ -4,9 +4,9 @@ The loss of a filter w over N images with scores s = w ⋆ x is ‖r‖², with 
 
     r = √γ · v · (m·s + (1 − m)·max(0, s) − y)   of each image and cell, and   √λ · w.
 
-y is the score wanted. The mask m is 1 near the target, where scores shall be y (least squares), and
-0 far from it, where only scores above y cost anything (hinge): how far below 0 the background lies
-does not matter.
+y is the score wanted. The mask m is 1 near the target, where scores should be y (least squares),
+and 0 far from it, where only scores above y cost anything (hinge): how far below 0 the background
+lies does not matter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TargetMaps(NamedTuple):
 
 
 class FixedMaps(nn.Module):
-    """A Gaussian as labels, cut off where it falls below a threshold; up to there is the target.
+    """A Gaussian as labels, set to 0 below a threshold; the cells above it are the target's.
 
     Args:
         threshold: label from which a cell counts as the target's.

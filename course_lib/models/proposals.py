@@ -74,9 +74,9 @@ def assign(
 ) -> Targets:
     """Targets of B pairs.
 
-    By the papers' rule an anchor is a positive if it overlaps the box well enough; so of a target
-    of 1.3 times the anchors' size no anchor is, and what its size is, is never asked. With
-    `any_size` an anchor is compared with the box brought to the anchor's area: place and shape
+    By the papers' rule an anchor is a positive if it overlaps the box well enough; so for a target
+    1.3 times the anchors' size no anchor is, and none is ever trained to give this size. With
+    `any_size` an anchor is compared with the box scaled to the anchor's area: place and shape
     decide which anchors answer, and each answers for all sizes.
 
     In a negative pair the box belongs to another object: only the anchors near its centre are
@@ -246,7 +246,7 @@ def ssd_loss(
     """The EPFL project's loss (): L_conf + α · L_loc, with three hard negatives for each positive.
 
     It follows the project's public code (A. Carlier, 2019), which departs from the formula on its
-    slides, (L_conf + α · L_loc) / N with sums in both terms, in four things. A negative weighs a
+    slides, (L_conf + α · L_loc) / N with sums in both terms, in four respects. A negative weighs a
     third, so that three weigh as much as their positive. At least ten count, so that a pair
     without a positive is learned from too. Both terms are means, the box loss one over the four
     offsets as well: hence the division by 4. And the offsets are divided by SSD's variances (Liu

@@ -5,7 +5,7 @@ A map with values at its cells becomes a surface by bilinear interpolation: each
 tent, the product of a hat along x and a hat along y, max(0, 1 − |t|). The integral of such a
 surface over a rectangle is a sum of products of hat integrals. So all bins of a box together are
 two matrix products, W_y · F · W_xᵀ, and the box stands in both matrices: the pooled features have a
-gradient in the box. That is what ATOM climbs.
+gradient with respect to the box. It is what lets a box climb in ATOM.
 
 RoI-Align reads the same surface at a few points of each bin. torchvision's has no gradient in the
 box.

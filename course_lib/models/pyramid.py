@@ -33,7 +33,7 @@ class MapPlace(NamedTuple):
     start: float
 
     def cells(self, boxes: Tensor) -> Tensor:
-        """Boxes (..., 4) or points (..., 2) in pixels of the image as such in cells of the map,
+        """Boxes (..., 4) or points (..., 2), given in pixels of the image, in cells of the map,
         where the centre of cell k is at k."""
         return torch.cat([(boxes[..., :2] - self.start), boxes[..., 2:]], -1) / self.stride
 

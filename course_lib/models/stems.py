@@ -1,4 +1,4 @@
-"""Two ways from an image to tokens, one for every 16 × 16 pixels: a few convolutions, or one
+"""Two ways from an image to tokens, one token for every 16 × 16 pixels: a few convolutions, or one
 matrix.
 
 A transformer's patch embedding (Dosovitskiy et al., 2021) knows nothing of images: that
@@ -21,8 +21,8 @@ DEVIATION = (0.229, 0.224, 0.225)
 
 
 def normalised(image: Tensor) -> Tensor:
-    """Images (B, 3, S, S) with values 0…255 as those that public transformers expect: each colour
-    with the mean 0 and the standard deviation 1 that it has in ImageNet."""
+    """Images (B, 3, S, S) with values 0…255 as public transformers expect them: each colour shifted
+    and scaled so that over ImageNet it has mean 0 and standard deviation 1."""
     mean, deviation = _of_colours(image)
     return (image - mean) / deviation
 

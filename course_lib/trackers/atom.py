@@ -236,7 +236,7 @@ class ATOMTracker(Tracker):
 
     def _learn(self, found: Localisation, maps: list[torch.Tensor], window: CropWindow) -> bool:
         """Remember the sample unless the target is lost or uncertain; learn at once from a hard
-        negative, otherwise in every tenth frame. Returns whether it has learned."""
+        negative, otherwise every `update_every` frames. Returns whether it has learned."""
         hard = found.state == HARD
         if not found.lost and found.state != UNCERTAIN:
             centre = torch.from_numpy(window.to_crop(self.centre)).to(maps[1])  # (2,) pixels
@@ -278,7 +278,8 @@ class ATOMTracker(Tracker):
             )
         if not self.runtime.same_backbone(self.predicted):
             raise SettingsError(
-                f"classifier {self.settings.classifier!r} has another backbone, other arguments or "
-                f"another state of it, than weights {self.settings.weights!r}; train both from the "
-                "same backbone with the same arguments, and with all its stages frozen"
+                f"classifier {self.settings.classifier!r} has another backbone than weights "
+                f"{self.settings.weights!r}, or the same with other arguments or in another state; "
+                "train both from the same backbone with the same arguments, and with all its "
+                "stages frozen"
             )

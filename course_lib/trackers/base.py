@@ -24,7 +24,7 @@ class Tracker(ABC):
 
     The two calls are those of the GOT-10k toolkit's trackers. Every tracker of the course outputs
     the same boxes in every run, because its random numbers come from a fixed seed. So one run of
-    each is enough; a tracker of your own that draws anew in every run says so.
+    each is enough; if yours draws new numbers in every run, set its `is_deterministic` to False.
 
     Attributes:
         name: part of every result's path.

@@ -64,7 +64,7 @@ def starting_boxes(guess: np.ndarray, rng: np.random.Generator, settings: ClimbS
 
 def climb(judge: Judge, boxes: Tensor, steps: int, length: float = 1.0) -> Climb:
     """Move each box along the gradient of its predicted IoU, by length · gradient · (w, h, w, h):
-    without these factors a step would be the shorter, in pixels, the larger the box.
+    without these factors, the larger the box, the shorter its step would be in pixels.
 
     Args:
         judge: from boxes (P, 4) to 2 · IoU − 1 (P,), differentiable in the boxes.

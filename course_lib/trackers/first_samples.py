@@ -1,6 +1,6 @@
 """Many samples from one frame: the crops that a classifier learns its target from before it has
-seen any other (Danelljan et al., 2019, sec. 3.2; the set is that of ATOM's public code,
-but for the place of `dropped_out`)."""
+seen any other frame (Danelljan et al., 2019, sec. 3.2; the set is that of ATOM's public code,
+except for where `dropped_out` acts)."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def _view(window: CropWindow, away: tuple[float, float], **change: float) -> Aug
 
 
 def dropped_out(features: np.ndarray, settings: SampleSettings) -> np.ndarray:
-    """Copies (D, C, h, w) of one sample's features (C, h, w), each with other channels set to 0 and
-    the rest enlarged.
+    """Copies (D, C, h, w) of one sample's features (C, h, w), each with different channels set to 0
+    and the rest enlarged.
 
-    These are the backbone's features; what normalises them later takes the enlargement back. The
-    public codes of ATOM and DiMP drop channels of what the classifier learns from, behind that.
+    These are the backbone's features; a later normalisation undoes the enlargement. The public code
+    of ATOM and that of DiMP drop channels after it, in what the classifier learns from.
 
     Args:
         features: of the plain sample.

@@ -1,4 +1,4 @@
-"""From a score map to the target's place, and to what may be concluded from it: ATOM's rules for
+"""From a score map to the target's place, and to what the map says of it: ATOM's rules for
 targets that are lost and for others that look like them (Danelljan et al., 2019, sec. 3.3; the
 thresholds are those of its public code)."""
 

@@ -89,8 +89,8 @@ def train_filter(
     error over all N patches: the paper's closed form, with a regulariser added.
 
     Args:
-        patches: (N, h, w), preprocessed; the target is wanted for all of them.
-        target: (h, w), the wanted response.
+        patches: (N, h, w), preprocessed.
+        target: (h, w), the wanted response, the same for all patches.
         regulariser: added to B, so that a frequency without power does not divide by 0.
     """
     F, G = np.fft.fft2(patches), np.fft.fft2(target)  # (N, h, w), (h, w)
@@ -220,8 +220,8 @@ class MOSSE(Tracker):
         return np.concatenate([self.centre - self.box_size / 2, self.box_size])
 
     def believe(self, centre: np.ndarray, size: np.ndarray) -> None:
-        """Take the target to be at `centre` (2,) in frame pixels; its `size` (2,) is that of the
-        first frame, whatever is said."""
+        """Take the target to be at `centre` (2,) in frame pixels; `size` (2,) is ignored, because
+        the box keeps the size of the first frame."""
         self.centre = np.array(centre, dtype=np.float64)
 
     def _patch_size(self, shape: tuple[int, ...]) -> tuple[int, int]:

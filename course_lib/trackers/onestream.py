@@ -1,9 +1,9 @@
-"""Tracking with one stream of tokens: the cell with the highest score, and the box that stands
-there.
+"""Tracking with one stream of tokens: the cell with the highest score, and the box that it stands
+for.
 
-As in OSTrack (Ye et al., 2022), whose code this follows: a Hann window is multiplied onto the
-score; there is no penalty, no smoothing of the size, and no search over scales. The update of the
-template by the surest crop since the last is that of MixFormer (Cui et al., 2022).
+As in OSTrack (Ye et al., 2022), whose code this follows, the score is multiplied by a Hann window;
+there is no penalty, no smoothing of the size, and no search over scales. The update of the
+template by the surest crop since the last update is that of MixFormer (Cui et al., 2022).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class OneStreamState:
 
 def hann(n: int) -> np.ndarray:
     """Hann window (n, n) without the zeros at its border, as OSTrack has it: the outermost cells
-    can be chosen, but hardly."""
+    can be chosen, but rarely are."""
     line = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(1, n + 1) / (n + 1))  # (n,)
     return np.outer(line, line)
 
@@ -195,7 +195,7 @@ class OneStreamTracker(Tracker):
         return self.runtime.prepared(torch.cat(both, 1))
 
     def _renew(self) -> None:
-        """Every `update` frames, make the surest crop since the last time the second template."""
+        """Every `update` frames, use the surest crop since the last time as second template."""
         s = self.settings
         if not s.update:
             return

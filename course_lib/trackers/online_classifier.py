@@ -1,7 +1,7 @@
 """ATOM's classifier (Danelljan et al., "ATOM: Accurate Tracking by Overlap Maximization", 2019,
 sec. 3.2): two layers, s = w2 ⋆ (w1 · x), learned while tracking.
 
-w1 makes a few channels of the backbone's many, w2 is a filter over these. Both are learned from
+w1 reduces the backbone's many channels to a few, w2 is a filter over these. Both are learned from
 augmented crops of the first frame; then w1 stays, and w2 goes on learning from what was found. The
 loss is ‖r‖², with the residuals
 

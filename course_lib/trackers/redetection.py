@@ -42,7 +42,7 @@ class RedetectionSettings(Settings):
     spacing: Positive = 0.75  # from one place of the grid to the next, in sides of the box
     places: Count = 16  # of the grid, asked in each frame while lost
     absent: bool = False  # whether a lost target is reported as absent, a row of NaN
-    weights: str = ""  # said by a recipe: weights of the course for which it was chosen, if any
+    weights: str = ""  # set by a recipe: the course's weights that it was chosen for, if any
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,8 +110,8 @@ def inside(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 class Redetection(Tracker):
     """Any tracker that can be told where its target is, with re-detection.
 
-    While the tracker is sure, its boxes are the same as without. A confidence that is NaN counts as
-    sure: a tracker that does not say how sure it is never gets lost.
+    While the tracker is sure, its boxes are the same as without re-detection. A confidence that is
+    NaN counts as sure: a tracker that gives no confidence never counts as lost.
 
     Args:
         tracker: the tracker itself, with `believe`.

@@ -33,8 +33,8 @@ class SiamMarginSettings(SiamFCSettings):
     """Settings of SiamMarginTracker.
 
     `sure` and `unsure` belong to a network: the defaults are quantiles of the shipped one's highest
-    cosine on generated sequences outside the benchmark (benchmarks/siammargin.py). With your own
-    weights choose your own.
+    cosine on generated sequences outside the benchmark (benchmarks/siammargin.py). With other
+    weights, choose other thresholds.
     """
 
     weights: str = "siammargin"

@@ -24,7 +24,7 @@ class MemorySettings(Settings):
 
     capacity: Annotated[int, Range(2, 10_000)] = 250  # samples in the memory
     rate: Rate = 0.01  # how much a new sample counts
-    hard_rate: Rate = 0.02  # how much one counts in which something else looked like the target
+    hard_rate: Rate = 0.02  # the same, if something else in it looked like the target
     # least sum of the weights of the first frame's samples
     floor: Annotated[float, Range(0, 0.99)] = 0.25
     frozen: bool = False  # whether it stays as it was after the first frame

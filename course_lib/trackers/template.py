@@ -93,8 +93,8 @@ class TemplateMatching(Tracker):
         return self.box.copy()
 
     def believe(self, centre: np.ndarray, size: np.ndarray) -> None:
-        """Take the target to be at `centre` (2,) in frame pixels, to the nearest whole pixel; its
-        `size` (2,) is that of the first frame, whatever is said."""
+        """Take the target to be at `centre` (2,) in frame pixels, to the nearest whole pixel;
+        `size` (2,) is ignored, because the box keeps the size of the first frame."""
         corner = np.asarray(centre) - self.box[2:] / 2 - self.offset  # (2,)
         self.corner = np.rint(corner).astype(int)
         self.box = np.concatenate([self.corner + self.offset, self.box[2:]])

@@ -27,7 +27,7 @@ class ToToolkit:
 
     `first_pixel` is the number of the top-left pixel in the experiment's boxes: 1 for
     ExperimentOTB, otherwise 0. Every tracker of the course outputs the same boxes in every run, so
-    the toolkit runs it once; one of your own that does not is repeated, see
+    the toolkit runs it once; a tracker of your own that does not is run repeatedly, see
     `Tracker.is_deterministic`.
     """
 
@@ -72,7 +72,7 @@ class FromToolkit(Tracker):
     """A tracker written for the toolkit, behind the course's two calls.
 
     `first_pixel` is the number of the top-left pixel for that tracker: 1 if it was written for
-    OTB's files. Its own `is_deterministic` counts, and False if it has none: `evaluate` then
+    OTB's files. Its own `is_deterministic` counts; without one it is taken as False, and `evaluate`
     repeats a run as often as the toolkits do. One run of `track` says little about such a tracker.
     """
 

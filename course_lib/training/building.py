@@ -34,8 +34,8 @@ def step_of(backbone: str, **arguments: Any) -> int:
 
 @contextmanager
 def refusals_in_words(settings: TrainSettings) -> Iterator[None]:
-    """What torch says of a network that it cannot build as SettingsError: groups that do not divide
-    its channels, or no memory for its weights."""
+    """Turn torch's errors about a network that it cannot build into SettingsError: groups that do
+    not divide its channels, or no memory for its weights."""
     s = settings
     try:
         yield

@@ -1,7 +1,7 @@
 """Validation by tracking: the network in its tracker, on sequences that are not for measuring.
 
-Pairs show a network the target where and as large as it may be after one frame. In a tracker every
-answer is the next question: errors that repeat themselves add up, and no measure on pairs sees it.
+Pairs show a network the target at a place and a size that it may have one frame later. In a tracker
+every answer is the next question: errors that repeat add up, and no measure on pairs shows this.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def validation_clips(count: int, pairs: PairSource) -> list[Sequence]:
 
 
 def _videos(pairs: PairSource) -> list[Sequence]:
-    """The beginnings, from the first usable frame on, of videos in a source of pairs, or in the
-    sources that it mixes: of all in which the target is seen again, or of `VIDEOS` among them,
-    evenly spaced. Their frames are decoded when they are tracked in."""
+    """The beginnings, from the first usable frame on, of the videos in a source of pairs, or in the
+    sources that it mixes, in which the target is seen again; if there are more than `VIDEOS`,
+    of that many, evenly spaced. A frame is decoded only when the tracker comes to it."""
     starts = [
         (video, usable[0])
         for source in getattr(pairs, "sources", [pairs])
@@ -108,9 +108,9 @@ def follow(
 ) -> dict[str, float]:
     """How a network tracks: `tracking_iou`, the mean over the sequences of their mean IoU;
     `tracking_place`, the median distance from the true centre in sides of the exemplar's square;
-    `tracking_size`, the median of |log(size / true size)| where the boxes overlap, if any do. For a
-    network that proposes boxes also its size response, `size_gain` and `size_bias`. A sequence whose
-    target is not seen after its first frame says nothing.
+    `tracking_size`, the median of |log(size / true size)| where the boxes overlap, if any do; for a
+    network that proposes boxes also its size response, `size_gain` and `size_bias`. A sequence
+    whose target is not seen after the first frame does not count.
 
     Args:
         network: a Siamese network; it stays as it is.
@@ -128,7 +128,8 @@ def follow(
 
 
 def _one(tracker: Any, sequence: Sequence) -> tuple[float, float, float]:
-    """Mean IoU, median place error and median size error in one sequence; NaN where nothing counts."""
+    """Mean IoU, median place error and median size error in one sequence; NaN where there is
+    nothing to measure."""
     tracker.init(sequence.frames[0], sequence.boxes[0])
     boxes = np.array(
         [tracker.update(sequence.frames[t]) for t in range(1, len(sequence))]

@@ -63,11 +63,12 @@ class ProcessGroup:
         return value
 
     def share(self, count: Tensor) -> Tensor:
-        """This process's share () of a count () over the whole batch: that of all processes, at
-        least 1, divided by their number.
+        """This process's share () of a count () over the whole batch: the count of all processes,
+        at least 1, divided by the number of processes.
 
-        Sums divided by it have as their mean over the processes what one process would find for
-        all pairs; divided by its own count, a process with few would give each too much weight.
+        If each process divides its sum by this share, the mean over the processes is what one
+        process would find for all pairs. If each divided by its own count, a process with
+        few would give each of these too much weight.
         """
         return (self.mean(count) * self.world).clamp_min(1) / self.world
 

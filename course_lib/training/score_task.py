@@ -67,11 +67,11 @@ class ScoreTask(Task):
         }
 
     def maps(self, output: Tensor) -> Tensor:
-        """The scores of the last filter; those below 0 and above 1, what is wanted at most, are
-        cut off."""
+        """The scores of the last filter, clipped to 0…1; more than 1 is never wanted."""
         return output[-1, :, 0].clamp(0, 1)
 
     def map_place(self, maps: Tensor) -> MapPlace:
-        """Where the cells of score maps lie: by the filter's side, they are not the features'."""
+        """Where the cells of score maps lie: with an even filter, not where those of the
+        features do."""
         place, shift = self.network.place, self.network.predictor.shift
         return MapPlace(1, place.stride, place.start - shift * place.stride)

@@ -83,7 +83,8 @@ def make_sources(settings: TrainSettings, root: Path | None = None) -> tuple[Mix
     generated pairs replace them. Incomplete data are not left out: they are an error.
 
     Raises:
-        SettingsError: a source is of unknown kind, is measured on, or is listed twice.
+        SettingsError: a source is of unknown kind, is used to measure trackers, or is listed
+            twice.
         MissingDataError: the data of a source are missing.
     """
     root = root or data_root()
@@ -183,5 +184,5 @@ def _opened(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -
         if not _nothing_there(name, root):
             raise
         raise MissingDataError(
-            f'{problem}. To train without it, end it in "?": "{name}?"'
+            f'{problem}. To train without this source, add "?" to its name: "{name}?"'
         ) from None

@@ -49,8 +49,8 @@ def fix_norms(network: nn.Module) -> None:
 
     A batch norm divides by the deviation σ of its batch while training and by an average of σ²
     while tracking. The mean of 1/σ over batches is larger than 1/√(mean of σ²): the more σ varies,
-    the smaller are all values in tracking than the layers behind were trained on. A correlation's σ
-    varies much.
+    the smaller all values are in tracking than those that the later layers were trained on. The σ
+    of a correlation varies a lot.
     """
     for module in network.modules():
         # what shares a batch norm between GPUs is no BatchNorm2d
@@ -123,7 +123,7 @@ def rate_groups(network: nn.Module, backbone_rate: float) -> list[dict[str, Any]
     if not head or not others:
         raise SettingsError(
             f"backbone_rate is {backbone_rate}, but this network has weights to train "
-            f"{'only in its head' if head else 'outside of a head only'}; expected 1"
+            f"{'only in its head' if head else 'only outside a head'}; expected 1"
         )
     return [{"params": head, "factor": 1.0}, {"params": others, "factor": backbone_rate}]
 

@@ -45,8 +45,8 @@ class AnchorExplorer(ImageBench):
         super().__init__(
             title="Anchor explorer",
             help=(
-                "Click a cell on the left image, or drag another target's box. By keyboard, the "
-                "sliders choose the cell."
+                "Click a cell on the left image, or drag there to draw the target's box anew. By "
+                "keyboard, the sliders choose the cell."
             ),
             controls=controls,
             values={"row": int(row), "column": int(column), "high": 0.6, "low": 0.3},

@@ -192,9 +192,9 @@ class AttentionExplorer(ImageBench):
             f"share would be {100 / len(self.row()):.1f} %"
         )
         if gone:
-            told += f". {gone} of {cells.size} tokens were removed before"
+            told += f". {gone} of {cells.size} search tokens were removed in earlier blocks"
         if self.network.asymmetric:
-            told += ". In this network it only says which tokens to keep"
+            told += ". In this network the attention only says which tokens to keep"
         return told
 
     def _draw_template(self, ax: Axes) -> None:

@@ -26,8 +26,8 @@ function render({ model, el }) {
     control("button", { type: "button", click: () => go(0) }, "Back"));
   const controls = makeControls(model);
   const help = element("p", { class: "tc-help" },
-    "Drag to draw a box, inside it to move, at a corner to resize. Keyboard: arrow keys move, Shift with arrow keys resizes, " +
-    "Enter takes a step, End climbs until nothing is gained, Home goes back.");
+    "Drag to draw a box, drag inside it to move it, at a corner to resize it. Keyboard: arrow keys move it, Shift with arrow keys resizes it, " +
+    "Enter takes a step, End climbs until nothing is gained, Home returns to where it was dropped.");
   el.append(element("div", { class: "tc-widget tc-bench", role: "group", "aria-label": model.get("title") },
     panels, readout, bar, controls.grid, help));
 

@@ -34,7 +34,7 @@ from course_lib.widgets import canvas
 from course_lib.widgets.bench import DPI, Bench, choice, slider
 from course_lib.widgets.static import front_end
 
-MOST, PATIENCE, RISE = 60, 8, 0.002  # steps; a climb ends after 8 that gain less
+MOST, PATIENCE, RISE = 60, 8, 0.002  # steps; a climb ends after 8 that gain less than RISE
 
 
 class BoxClimber(canvas.FrameWidget, Bench):

@@ -25,7 +25,7 @@ function render({ model, el }) {
   ["x", "y", "w", "h"].forEach((name, k) => bar.append(element("label", {}, `${name} `, fields[k])));
   if (model.get("truth")) bar.append(element("label", {}, truthBox, " show the ground truth"));
   const help = element("p", { class: "tc-help" },
-    "Drag to draw, inside the box to move, at a corner to resize. Keyboard: arrow keys move, Shift with arrow keys resizes, Escape undoes a drag.");
+    "Drag to draw a box, drag inside it to move it, at a corner to resize it. Keyboard: arrow keys move it, Shift with arrow keys resizes it, Escape undoes a drag.");
   el.append(element("div", { class: "tc-widget", role: "group", "aria-label": "Box picker" }, canvas, readout, bar, help, voice));
 
   /** A number was typed; an empty field is not a zero. */

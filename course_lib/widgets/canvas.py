@@ -51,7 +51,7 @@ def as_sequence(source: Sequence | Frames | np.ndarray | Items[np.ndarray]) -> S
             # colour: as_frame says so
             source = [as_frame(source)]
         frames = source if isinstance(source, Frames) else ArrayFrames(source)
-        source = Sequence("clip", frames, np.full((len(frames), 4), np.nan))
+        source = Sequence("unnamed", frames, np.full((len(frames), 4), np.nan))
     if len(source) == 0:
         raise DataError(f"sequence {source.name} has no frame; expected at least one")
     return source

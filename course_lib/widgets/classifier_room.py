@@ -35,11 +35,11 @@ class ClassifierRoom(ImageBench):
 
     The tracker runs over the sequence when the widget is made, once with a classifier that goes on
     learning and once with one that stays as it was after the first frame. Afterwards the widget
-    only shows.
+    only shows these runs.
 
     Args:
         sequence: frames, and the box to start on.
-        tracker: its settings and its network are used, but for `frozen`.
+        tracker: its settings, except `frozen`, and its network are used.
         max_frames: only so many frames from the start are used.
         alt: describes the still image.
 

@@ -1,4 +1,4 @@
-"""A tracker's run along a sequence with all that its classifier saw and remembered, for the eye."""
+"""A tracker's run along a sequence with all that its classifier saw and remembered, for display."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THUMB = 56  # pixels per side of a sample's image
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What is kept of a sample for the eye.
+    """What is kept of a sample for display.
 
     Attributes:
         image: (THUMB, THUMB, 3) its crop, small.

@@ -5,8 +5,8 @@ const STEP = 1 / 25; // seconds of a video file from one frame sent to the next
 const INSTEAD = "Choose a video file, give TrackerBench(video=\"path\") or TrackerBench(camera=0) in Python, " +
   "or run: python -m course_lib live --camera 0";
 const REFUSED = {
-  NotAllowedError: "The webcam was refused, by you or by the place that shows this page (VS Code refuses always)",
-  NotFoundError: "This computer shows the browser no camera",
+  NotAllowedError: "Access to the webcam was refused, by you or by the program that shows this page (VS Code always refuses)",
+  NotFoundError: "The browser finds no camera on this computer",
   NotReadableError: "The webcam is used by another program",
 };
 
@@ -55,7 +55,7 @@ class BrowserSource {
   async openCamera() {
     this.close();
     if (!navigator.mediaDevices?.getUserMedia) {
-      throw new Error(`Here the browser gives no page the webcam: only on localhost and https. ${INSTEAD}`);
+      throw new Error(`The browser gives no access to the webcam here: only pages on localhost or https get it. ${INSTEAD}`);
     }
     const mine = this.opened;
     let stream;
@@ -87,7 +87,7 @@ class BrowserSource {
   }
 
   async seek(seconds) {
-    const arrived = happens(this.video, "seeked", "the video stops here: the browser cannot go on in it");
+    const arrived = happens(this.video, "seeked", "the video stops here: the browser cannot go on playing it");
     this.video.currentTime = seconds;
     await arrived;
   }

@@ -167,11 +167,11 @@ class MarginExplorer(ImageBench):
         s, m, b = v["scale"], v["margin"], learned.threshold
         return figure, (
             f"in this moment the best target cell leads by {leads[0]:+.2f} before and "
-            f"{leads[1]:+.2f} after; highest cell on the target in "
-            f"{100 * before.on_target.mean():.0f} % of the moments not trained on before, "
+            f"{leads[1]:+.2f} after; in the moments not trained on, the highest cell is on the "
+            f"target in {100 * before.on_target.mean():.0f} % before and in "
             f"{100 * after.on_target.mean():.0f} % after. The loss requires at least {b + m:.2f} "
-            f"on the target and at most {b - m:.2f} elsewhere; one tenth of a cosine is "
-            f"{s / 10:.1f} in the logit"
+            f"on the target and at most {b - m:.2f} elsewhere; a difference of 0.1 in the cosine "
+            f"is {s / 10:.1f} in the logit"
         )
 
     def _histogram(self, ax, before: MapStudy, after: MapStudy, threshold: float) -> None:

@@ -23,7 +23,7 @@ SETTINGS = ("rate", "sigma", "regulariser")
 # `log`: whether the slider moves in powers of ten
 SLIDERS = (
     slider("rate", "learning rate η", 0.0, 1.0, 0.005) | {"log": False},
-    slider("sigma", "target width σ", 0.5, 10.0, 0.1) | {"log": False},
+    slider("sigma", "target response σ", 0.5, 10.0, 0.1) | {"log": False},
     slider("regulariser", "regulariser λ", 1e-5, 1e1, 0.1) | {"log": True},
 )
 

@@ -30,7 +30,7 @@ SPACINGS = (25, SPACING, 100)  # frames
 class ProtocolExplorer(ImageBench):
     """A tracker's runs from the anchors of a sequence, under an adjustable protocol.
 
-    The tracker runs once from each anchor; every other control only counts the same runs anew.
+    The tracker runs once from each anchor; every other control only scores the same runs again.
 
     Args:
         sequence: a sequence with ground truth.
@@ -48,13 +48,13 @@ class ProtocolExplorer(ImageBench):
         self.sequence, self.make, self.name = sequence, make, name
         self.kept: dict[tuple[int, bool], AnchoredRun] = {}
         controls = [
-            slider("threshold", "a frame is bad up to the overlap", 0.0, 0.6, 0.05),
+            slider("threshold", "overlap up to which a frame is bad", 0.0, 0.6, 0.05),
             slider("grace", "bad frames in a row that make a failure", 1, 30, 1),
             choice("spacing", "frames between anchors", [str(n) for n in SPACINGS]),
         ]
         super().__init__(
             title="Protocol explorer",
-            help="Change when a run has failed, and how many runs there are.",
+            help="Change when a run counts as failed, and how many runs there are.",
             controls=controls,
             values={"threshold": FAILED_AT, "grace": GRACE, "spacing": SPACINGS.index(SPACING)},
             alt=alt or f"Runs of {name} from the anchors of {sequence.name}, and their scores.",

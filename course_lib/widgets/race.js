@@ -8,7 +8,7 @@ function render({ model, el }) {
   const [truthStyle, ...styles] = model.get("styles");
   const truth = floatsOf(model.get("truth"));
   const tracked = floatsOf(model.get("tracked"));
-  const lines = { "IoU with the truth": floatsOf(model.get("ious")), "score, relative to the highest of each": floatsOf(model.get("scores")) };
+  const lines = { "IoU with the truth": floatsOf(model.get("ious")), "score, relative to each tracker's highest": floatsOf(model.get("scores")) };
 
   const panels = element("div", { class: "tc-panels" });
   const lanes = styles.map((style) => {

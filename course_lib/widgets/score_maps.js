@@ -12,8 +12,8 @@ function render({ model, el }) {
   const drawnIn = () => model.get("values").drawn_in;
   const left = frameCanvas(model.get("sizes"), "", [260, 220]);
   const right = frameCanvas(model.get("sizes"), "", [440, 380]);
-  takesKeys(left, "box editor", `${model.get("alt")} Here the exemplar's box: arrow keys move it, Shift with arrow keys resizes it.`);
-  takesKeys(right, "response", "Response over the frame. Arrow keys move over its cells, Home goes to the highest.");
+  takesKeys(left, "box editor", `${model.get("alt")} This is the exemplar's box: arrow keys move it, Shift with arrow keys resizes it.`);
+  takesKeys(right, "response", "Response over the frame. Arrow keys move over its cells, Home goes to the highest one.");
   const exemplar = element("img", { alt: "exemplar", width: 127, height: 127, draggable: "false" });
   const editor = editBox(left, { size: () => sizeOf(drawnIn()), get: () => model.get("box"), set: setBox });
   const controls = makeControls(model);
@@ -24,7 +24,7 @@ function render({ model, el }) {
   const figures = [left, exemplar, right].map((node, k) => element("figure", {}, node, captions[k]));
   const panels = element("div", { class: "tc-panels" }, element("div", {}, figures[0], figures[1]), figures[2]);
   const help = element("p", { class: "tc-help" },
-    "Left: drag to draw another exemplar, inside the box to move it; arrow keys move, Shift with arrow keys resizes. " +
+    "Left: drag to draw another exemplar's box, drag inside it to move it; arrow keys move it, Shift with arrow keys resizes it. " +
     "Right: point at the response, or move over its cells with the arrow keys.");
   el.append(element("div", { class: "tc-widget tc-bench", role: "group", "aria-label": model.get("title") },
     panels, readout, probe, controls.grid, help, voice));

@@ -68,7 +68,7 @@ class SizeLoop(ImageBench):
         return simulate(self.answer, v["rate"], assumed, start, FRAMES, v["noise"])
 
     def draw(self) -> tuple[Figure, str]:
-        """The response with the line of no measuring, the sizes from two starts, and a sentence."""
+        """The response, the line of a network that measures nothing, the sizes, and a sentence."""
         figure, axes = plots.new_figure(9.5, 3.2, columns=2, width_ratios=[1, 1.4])
         curve, run = axes[0]
         qs = np.exp(np.linspace(np.log(0.5), np.log(3), 60))
@@ -90,7 +90,7 @@ class SizeLoop(ImageBench):
         return figure, self.sentence()
 
     def sentence(self) -> str:
-        """How the size ends that was wrong at first, in words."""
+        """In words: how a size that was wrong at first ends."""
         sizes = self.sizes(STARTS[1])
         last = sizes[-20:]
         swings = np.abs(np.diff(np.sign(np.diff(np.log(sizes))))).sum() / 2

@@ -31,7 +31,7 @@ class ImageWidget(anywidget.AnyWidget):
     kernel show the image.
 
     Attributes:
-        alt: one sentence for readers who cannot see the image; the name of the canvas as well.
+        alt: one sentence for readers who cannot see the image; also the canvas's accessible name.
     """
 
     _css = front_end("widgets.css")

@@ -4,7 +4,7 @@
 const PATIENCE = 2000; // milliseconds without an answer until the page says that it waits
 const CHART_EVERY = 200; // milliseconds while it tracks: laying out the page again is slower than a tracker
 const BEGIN = "Choose a video file or the webcam.";
-const DRAW = "Draw a box around the target, then Track.";
+const DRAW = "Draw a box around the target, then press Track.";
 
 function render({ model, el }) {
   const styles = model.get("styles");
@@ -61,10 +61,10 @@ function render({ model, el }) {
   const readout = element("p", { class: "tc-readout" }, BEGIN);
   const voice = element("p", { class: "tc-hidden", role: "status", "aria-live": "polite" });
   const help = element("p", { class: "tc-help" },
-    "Drag to draw a box, inside it to move, at a corner to resize: tracking pauses, and goes on with the new box. Keyboard, on the image: " +
-    "arrow keys bring a box and move it, Shift with arrow keys resizes, Enter tracks or pauses. Below: score over time, dashed the score from which the tracker " +
-    "is sure, shaded where it is unsure, darker where it is lost. A video file is read at 25 frames a second.");
-  const sources = inKernel ? [again] : [file, camera, again, element("label", {}, hurry, " a file does not wait for the tracker")];
+    "Drag to draw a box, drag inside it to move it, at a corner to resize it: tracking pauses, and goes on with the new box. Keyboard, on the image: " +
+    "arrow keys place a box and move it, Shift with arrow keys resizes it, Enter tracks or pauses. Below: score over time; the dashed line is the score from which " +
+    "the tracker is sure; it is unsure where the chart is shaded, lost where it is darker. A video file is read at 25 frames a second.");
+  const sources = inKernel ? [again] : [file, camera, again, element("label", {}, hurry, " play a file without waiting for the tracker")];
   el.append(element("div", { class: "tc-widget tc-bench", role: "group", "aria-label": "Tracker bench" },
     element("div", { class: "tc-bar" }, ...sources),
     element("div", { class: "tc-panels" }, element("figure", { class: "tc-live" }, canvas), element("figure", { class: "tc-map" }, map, mapName)),
@@ -137,7 +137,7 @@ function render({ model, el }) {
   function restart() {
     if (inKernel) begin(look);
     else if (source.address) begin(() => source.rewind());
-    else tell("There is no video file to begin again.");
+    else tell("There is no video file to restart.");
   }
 
   /** Python's own first frame, or the one that another view has come to. */
@@ -191,7 +191,7 @@ function render({ model, el }) {
   function addTarget() {
     const known = [...said.keys(), ...pending.keys()];
     const free = styles.findIndex((_, k) => !known.includes(k + 1)) + 1;
-    if (!open || !free) return tell(open ? `There are ${styles.length} targets, and no more are possible.` : BEGIN);
+    if (!open || !free) return tell(open ? `There are ${styles.length} targets; more are not possible.` : BEGIN);
     pause();
     chosen = free;
     wanted.set(chosen, tracker.value);

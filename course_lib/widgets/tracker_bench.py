@@ -34,9 +34,10 @@ Reply = tuple[dict[str, Any], list[bytes]]
 class TrackerBench(ImageWidget):
     """Track in a video file or with a webcam, chosen in the browser, or in what Python reads.
 
-    In the page: draw a box by mouse, touch or keyboard, choose a tracker, Track. Beside the frame
-    the score map, where the tracker has one; below, its score over time and whether it is sure,
-    unsure or lost. Several targets can be followed; a box drawn again starts its tracker anew.
+    In the page: draw a box by mouse, touch or keyboard, choose a tracker, press Track. Beside
+    the frame is the score map, where the tracker has one; below are its score over time and whether
+    it is sure, unsure or lost. Several targets can be followed; a box drawn again starts its
+    tracker anew.
 
     The page sends frames of at most 320 pixels' width one at a time, each when Python has answered
     the one before, so no cell has to run meanwhile. All that was sent is in `recording`.
@@ -163,7 +164,7 @@ class TrackerBench(ImageWidget):
         ax = axes[0, 0]
         if self.session.frame is None:
             ax.set_axis_off()
-            ax.text(0.5, 0.5, "With a kernel: choose a video file or the webcam.", ha="center")
+            ax.text(0.5, 0.5, "With a kernel, choose a video file or the webcam here.", ha="center")
             return figure
         plots.show_frame(ax, self.session.frame, f"frame {len(self.recording) - 1}")
         for target, answer in self.session.answers.items():

@@ -145,7 +145,7 @@ class WindowBench(ImageBench):
         peaks = ", ".join(f"{p:.2f}" for p in chosen.peaks)
         truth = self.sequence.boxes[t]
         return figure, (
-            f"peaks at the scales, smallest first: {peaks}; chosen number {chosen.scale + 1}. "
+            f"peaks at the scales, smallest first: {peaks}; scale {chosen.scale + 1} is chosen. "
             f"IoU {float(iou(chosen.box, truth)):.2f}, centre error "
             f"{float(centre_error(chosen.box, truth)):.1f} px"
         )

@@ -271,7 +271,7 @@ def test_attention_explorer_by_click(page):
     mouse.move_to_element_with_offset(image, round(right * w), round(down * h)).click().perform()
     page.until(lambda: "the token in row 0, column 0" in readout.text, "the first token")
     assert "'row': 0.0, 'column': 0.0" in page.kernel_reads()
-    assert "tokens were removed before" in readout.text
+    assert "tokens were removed in earlier blocks" in readout.text
 
 
 def test_field_explorer_by_keyboard(page, keys):
@@ -299,7 +299,10 @@ def test_margin_explorer_by_keyboard(page, keys):
     margin, scale, steps, moment = page.all("input[type=range]", widget)
     margin.send_keys(keys.HOME)
     scale.send_keys(keys.END)
-    page.until(lambda: "one tenth of a cosine is 6.4 in the logit" in readout.text, "a scale of 64")
+    page.until(
+        lambda: "a difference of 0.1 in the cosine is 6.4 in the logit" in readout.text,
+        "a scale of 64",
+    )
     page.one("select", widget).send_keys(keys.ARROW_DOWN)
     page.until(
         lambda: "margins 0.0 1" in page.kernel_reads(), "margin 0 and the other loss in the kernel"
@@ -411,7 +414,7 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     assert names == [
         "Frame",
         "learning rate η",
-        "target width σ",
+        "target response σ",
         "regulariser λ",
         "Frame",
         "frame",
@@ -452,7 +455,7 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "row of the token",
         "column of the token",
         "Frame",
-        "a frame is bad up to the overlap",
+        "overlap up to which a frame is bad",
         "bad frames in a row that make a failure",
     ]
     for control in controls:

@@ -193,7 +193,7 @@ def processes_of(term: Path) -> list[int]:
 
 
 def test_what_is_asked_for_wrongly_is_named(term, tmp_path):
-    with pytest.raises(MissingDataError, match="is no term's folder"):
+    with pytest.raises(MissingDataError, match="is not a term's folder"):
         Autograding(tmp_path, "97")
     with pytest.raises(MissingDataError, match=r"'98' names 0 .*97_small"):
         Autograding(term, "98")

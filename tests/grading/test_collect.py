@@ -108,10 +108,19 @@ LEFT = {
 FIXED = {
     "byte order mark": (lambda text: b"\xef\xbb\xbf" + text.encode(), None),
     "utf-16": (lambda text: text.encode("utf-16"), None),
-    "null source": (lambda text: changed(text, cell_2_source=None), "cell 3 has no text but null"),
-    "number as source": (lambda text: changed(text, cell_2_source=3), "cell 3 has no text but 3"),
+    "null source": (
+        lambda text: changed(text, cell_2_source=None),
+        "cell 3 has null instead of text",
+    ),
+    "number as source": (
+        lambda text: changed(text, cell_2_source=3),
+        "cell 3 has 3 instead of text",
+    ),
     "list as source": (lambda text: changed(text, cell_2_source=["x = 1\n", "y = 2"]), None),
-    "null metadata": (lambda text: changed(text, cell_5_metadata=None), "cell 6 has no metadata"),
+    "null metadata": (
+        lambda text: changed(text, cell_5_metadata=None),
+        "cell 6 has null instead of metadata",
+    ),
     "null metadata of all": (lambda text: changed(text, metadata=None), "its metadata is damaged"),
     "kernel null": (
         lambda text: changed(text, metadata={"kernelspec": None}),
@@ -294,7 +303,7 @@ class TestArchives:
     def test_an_invalid_archive_stops_with_a_sentence(self, tmp_path, term, capsys):
         (tmp_path / "all.zip").write_bytes(b"PK\x03\x04 and no more")
         assert main(["grading", "collect", str(term), str(tmp_path / "all.zip")]) == 2
-        assert "damaged or no zip file" in capsys.readouterr().err
+        assert "damaged or not a zip file" in capsys.readouterr().err
 
     @pytest.mark.parametrize("as_folder", [False, True])
     def test_a_students_own_zip_is_opened_but_none_inside_it(self, tmp_path, term, text, as_folder):

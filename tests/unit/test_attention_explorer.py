@@ -89,7 +89,7 @@ def test_score_and_removed_tokens_are_the_network_s(explorer, sequence, network)
         assert np.isnan(cells).sum() == gone
         left = np.flatnonzero(np.isfinite(cells.ravel()))
         assert left.tolist() == watch[layer - 1]["places"][0].tolist()
-        words = f"{gone} of 256 tokens were removed before"
+        words = f"{gone} of 256 search tokens were removed in earlier blocks"
         assert (words in explorer.readout) is (gone > 0)
 
 
@@ -168,7 +168,7 @@ def test_each_frame_is_computed_once(explorer, network, monkeypatch):
 
 def test_an_asymmetric_network_says_what_its_attention_is_for(sequence):
     explorer = AttentionExplorer(sequence, small(asymmetric=True))
-    assert explorer.readout.endswith("In this network it only says which tokens to keep")
+    assert explorer.readout.endswith("In this network the attention only says which tokens to keep")
     assert explorer.row().sum() == pytest.approx(1, abs=1e-5)
 
 

@@ -114,7 +114,7 @@ def test_from_the_start_begins_with_the_first_frame(tmp_path):
         press(canvas, "Enter"); await pause(300);""",
         "[inOrder(), ...then]",
     )
-    assert said == [True] + 4 * [[True, 0, "Draw a box around the target, then Track."]]
+    assert said == [True] + 4 * [[True, 0, "Draw a box around the target, then press Track."]]
 
 
 def test_a_box_drawn_while_a_tracker_loads_is_sent_next(tmp_path):

@@ -121,7 +121,7 @@ def test_the_worst_clip_is_shown_where_it_is_missed_first(sequences):
     boxes[1][3:, 0] += 500
     scores = EntryScores("a", sequences, boxes, {"a": np.array([0.9, 0.3, 0.8])})
     assert f"The worst failure: {sequences[1].name}" in failure_figure(scores)[1]
-    assert "misses first in frame 3" in failure_figure(scores)[1]
+    assert "is first 0 in frame 3" in failure_figure(scores)[1]
     second = failure_figure(scores, 1)[1]
     assert f"The second worst failure: {sequences[2].name}, mean IoU 0.800" in second
 

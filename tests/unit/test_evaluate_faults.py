@@ -212,7 +212,7 @@ BASE = ["--tracker", "stay-put"]
     ([*BASE, "--benchmark", ""], "there is no benchmark ''"),
     ([*BASE, "--benchmark", "../x"], "write folder:../x"),
     ([*BASE, "--benchmark", "generated-v1+"], "there is no benchmark ''"),
-    ([*BASE, "--benchmark", "folder:"], "folder: has no path"),
+    ([*BASE, "--benchmark", "folder:"], "'folder:' has no path"),
     ([*BASE, "--part", "0/2"], "--part is '0/2'; expected K/N with K from 1 to N, and N at most the 2"),
     ([*BASE, "--part", "3/3"], "--part is '3/3'"),
     ([*BASE, "--part", "2/1"], "--part is '2/1'"),

@@ -98,14 +98,14 @@ def test_what_is_wrong_in_a_csv_is_named(tmp_path, text, words):
 def test_files_that_are_not_labels(tmp_path):
     with pytest.raises(MissingDataError, match=r"no file of labels .*boxes\.csv"):
         read_labels_of(tmp_path / "boxes.csv")
-    with pytest.raises(DataError, match=r"export\.zip is no file .*Unpack it"):
+    with pytest.raises(DataError, match=r"export\.zip is not a known kind .*Unpack it"):
         labels(tmp_path, "PK", "export.zip")
 
 
 @pytest.mark.parametrize(
     ("text", "frames", "options", "words"),
     [
-        ("frame,x,y,w,h\n3,1,2,3,4", 3, {}, "line 2: the frame is 3; expected 0 to 2. If the file counts from 1, say --first-frame 1"),
+        ("frame,x,y,w,h\n3,1,2,3,4", 3, {}, "line 2: the frame is 3; expected 0 to 2. If the file counts from 1, add --first-frame 1"),
         ("frame,x,y,w,h\n0,1,2,3,4", 3, {"first_frame": 1}, "the frame is 0; expected 1 to 3"),
         ("frame,x,y,w,h\ndog,1,2,3,4", 3, {}, "the frame is 'dog'"),
         ("frame,x,y,w,h\n9.jpg,1,2,3,4", ["1.jpg", "2.jpg"], {}, "there is no frame '9.jpg'; the 2 images are 1.jpg, 2.jpg"),

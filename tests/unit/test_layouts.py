@@ -348,8 +348,8 @@ class TestCommand:
         [
             ([], "no --tracker is given"),
             (["--tracker", "still", "--layout", "vot"], "--layout vot needs --results"),
-            (["--tracker", "still", "--export", "course", "x"], "no toolkit's layout; expected one of otb"),
-            (["--tracker", "still", "--export", "coco", "x"], "no toolkit's layout"),
+            (["--tracker", "still", "--export", "course", "x"], "not a toolkit's layout; expected one of otb"),
+            (["--tracker", "still", "--export", "coco", "x"], "not a toolkit's layout"),
             (["--tracker", "../still"], "expected one plain name"),
             (["--tracker", "still", "--protocol", "tre", "--export", "vot", "x"], "this layout has no place for results of protocol"),
             (["--tracker", "gone", "--results", "nowhere", "--export", "vot", "x"], "no result nowhere"),

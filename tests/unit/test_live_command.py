@@ -188,7 +188,7 @@ class TestSelect:
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
         monkeypatch.setattr(window.sys, "platform", "linux")
         assert main([*command, "--select"]) == 2
-        assert "give the box by --box" in capsys.readouterr().err
+        assert "give the box with --box" in capsys.readouterr().err
         for given in ([], ["--select", *BOX]):
             with pytest.raises(SystemExit):
                 main([*command, *given])

@@ -338,7 +338,7 @@ class TestCommands:
             mine.read_text() == "my answers"
             and (tmp_path / "my_work" / "02_mosse_2.ipynb").read_text() == "02_mosse"
         )
-        assert main(["start", "e"]) == 2 and "fits several" in capsys.readouterr().err
+        assert main(["start", "e"]) == 2 and "matches several" in capsys.readouterr().err
 
     def test_doctor_names_each_fault_with_its_remedy(self, capsys, monkeypatch, tmp_path):
         from course_lib.cli import doctor

@@ -184,7 +184,7 @@ class TestMissingData:
     def test_without_a_question_mark_it_is_an_error(self, tmp_path, name, words):
         with pytest.raises(MissingDataError, match=words) as missing:
             make_sources(sources(name, "generated"), tmp_path)
-        assert f'end it in "?": "{name}?"' in str(missing.value)
+        assert f'add "?" to its name: "{name}?"' in str(missing.value)
         with pytest.warns(UserWarning, match="training uses only generated"):
             assert make_sources(sources(f"{name}?", "generated"), tmp_path)[0].used == (
                 "generated",

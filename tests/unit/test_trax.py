@@ -125,7 +125,7 @@ def test_images_from_memory_and_files(tmp_path):
         ("image:0;2;rgb;", "'0;2;rgb;'"),
         ("image:3;-2;rgb;AAAA", "'3;-2;rgb;AAAA'"),
         ("image:3;2", "'3;2'"),
-        ("image:1;1;rgb;A*A", "no Base64"),
+        ("image:1;1;rgb;A*A", "not Base64"),
         ("data:image/png;AAAA", "3 bytes as image/png, which do not decode"),
         ("data:image/png;", "0 bytes as image/png"),
         ("data:video/mp4;AAAA", "an image as 'video/mp4'"),

@@ -121,9 +121,9 @@ def random_spec(seed: int, **switches) -> SequenceSpec:
     """A spec drawn at random from a seed, for training and for choosing settings; `switches`
     override its fields.
 
-    The seeds of the benchmark's own sequences are not reused: those of these sequences start at a million.
-    20,001 to 20,040 are the benchmark of look-alikes: use others for training and for choosing
-    settings.
+    No seed of generated-v1's own sequences is reused: those of these sequences start at a million.
+    Seeds 20,001 to 20,040 make the benchmark of look-alikes: use others for training and for
+    choosing settings.
     """
     rng = np.random.default_rng([1_000_000, seed])
     some = {

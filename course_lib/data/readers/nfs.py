@@ -64,8 +64,8 @@ def read_sequence(path: Path, fps: int) -> Sequence:
     if max(len(images), len(rows)) - length > 1:
         raise DataError(
             f"{path} has {len(rows)} rows for the {len(images)} images in {path.parent / path.stem}"
-            "; expected one per image, one more, or, at 30 frames per second, eight. Fetch the "
-            "sequence again."
+            "; expected one per image, one more in all, or, at 30 frames per second, eight per "
+            "image. Fetch the sequence again."
         )
     boxes = rows[:length, :4].copy()  # (T, 4) xmin, ymin, xmax, ymax
     boxes[:, 2:] -= boxes[:, :2]

@@ -38,7 +38,7 @@ def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
 
     Args:
         folder: where the sequences' folders are.
-        first_pixel: what the box files call the top-left pixel, 0 or 1; None: 1 for
+        first_pixel: number of the top-left pixel in the box files, 0 or 1; None: 1 for
             `groundtruth_rect*.txt` as in OTB, 0 for `groundtruth.txt`.
 
     Returns:

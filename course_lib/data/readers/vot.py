@@ -134,6 +134,6 @@ def _read_anchors(path: Path, length: int) -> np.ndarray:
     if len(values) > length or np.isnan(values).any():
         raise DataError(
             f"{path} has {len(values)} values for {length} frames, {np.isnan(values).sum()} of "
-            "them no number; expected -1, 0 or 1 for each frame. Fetch the sequence again."
+            "which are not numbers; expected -1, 0 or 1 for each frame. Fetch the sequence again."
         )
     return np.concatenate([values, np.zeros(length - len(values))])
