@@ -9,7 +9,7 @@ probabilities, on the same frozen backbone unless an arm says otherwise. ATOM's 
 needs them, and SiamFC trains the backbone's last stage, since it has nothing else to train. Each
 network is then judged on held-out pairs, and by tracking the sequences of
 `training/by_tracking.py`: generated ones, and the held-out videos. Settings may be chosen by it; no
-sequence of OTB or VOT is seen. Resumes where it was cut off. Lessons 14 and 15 read the file. 
+sequence of OTB or VOT is seen. Resumes where it was cut off. Lessons 14 and 15 read the file.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ MISTAKES = {
     "your labels' sigma is in pixels; the labels are on the grid of cells": (
         changed(label_sigma=0.1 * CELL)
     ),
-    "your labels' sigma is a tenth of the patch's mean side; take the box's": (
+    "your labels' sigma is a tenth of the root of the patch's area; take the box's": (
         changed(label_sigma=0.25)
     ),
     "the labels' sigma is a tenth of the square root of the box's area, in cells; yours is "
@@ -129,7 +129,7 @@ MISTAKES = {
         *(changed(label_sigma=v) for v in (0.125, 0.05, 0.2, 0.1 / CELL)),
         *(changed(_sigma=lambda self, v=v: v) for v in (1.0, 2.0)),
     ],
-    "your labels' sigma is the box's mean side itself; take a tenth of it": changed(
+    "your labels' sigma is the whole root of the box's area; take a tenth of it": changed(
         label_sigma=1.0
     ),
     "your labels peak at the centre of the map: here the cell of no motion is (0, 0)": changed(

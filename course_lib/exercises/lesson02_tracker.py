@@ -119,11 +119,7 @@ def examine_tracker(answer, rng) -> None:
     """Boxes, centre and filter are those of the steps in the text: after `init`, after one frame,
     and along sequences, most of them storms."""
     _require_settings(answer())
-    low, high, wide = (
-        (13.4, 9.7),
-        (9.9, 14.3),
-        (46.4, 17.7),
-    )  # rounded up, their patches would be larger
+    low, high, wide = (13.4, 9.7), (9.9, 14.3), (46.4, 17.7)  # rounded up, patches would differ
     for size in (low, high):
         _compare(answer, make_storm(rng, size, 1, (90, 80)))
     plain = make_short("plain", rng, 8)

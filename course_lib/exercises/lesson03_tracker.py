@@ -46,10 +46,7 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
 def examine_tracker(answer, rng) -> None:
     """The reference's boxes where any change of the model shows in them, and the reference's x and
     α, where they are kept under these names; also with another `find`."""
-    high, wide = (
-        (14.6, 18.7),
-        (24.3, 13.4),
-    )  # rounded down to whole cells, their patches would be smaller
+    high, wide = (14.6, 18.7), (24.3, 13.4)  # rounded down, patches would be smaller
     mine = _compare(answer, make_storm(rng, high, 12, (100, 100)))
     kept = all({"x", "alpha"} <= step[1].keys() for step in mine)
     _compare(answer, make_storm(rng, wide, 22 if kept else 60, (130, 130)))

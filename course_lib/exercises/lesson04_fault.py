@@ -184,7 +184,8 @@ def _check_gradients(features: object, network: nn.Module) -> None:
         )
     if any(weight.dtype != torch.float32 for weight in weights):
         raise Wrong(
-            "your function converts the network's weights to another precision; leave them as they are"
+            "your function converts the network's weights to another precision; leave them as "
+            "they are"
         )
     if any(weight.grad is None or not bool((weight.grad == 1).all()) for weight in weights):
         raise Wrong(

@@ -98,8 +98,12 @@ def _check_lonely(answer, rng) -> None:
             pair = tuple(pair.tolist())
         except (ValueError, IndexError, TypeError, Wrong) as problem:
             raise Wrong(
-                f"of frames 5 and {5 + far}, with a gap of 7, your function stops ({problem}): if "
-                "no other is within reach, return the first twice"
+                f"of frames 5 and {5 + far}, with a gap of 7, your function stops ({problem}): "
+                + (
+                    "exactly the gap apart, they make a pair"
+                    if far == 7
+                    else "if no other is within reach, return the first twice"
+                )
             ) from None
         if far == 7 and pair not in ((5, 12), (12, 5)):
             raise Wrong(f"frames 5 and 12, exactly the gap apart, make a pair; you drew {pair}")

@@ -163,10 +163,12 @@ def _unpacked(right, maps):
             _at(lambda column, row, dx, dy, n: ((column + dy) / n, (row + dx) / n))
         ),
         "half a cell too far: the offset is counted from the *rounded* number, so it contains "
-        "that already": [
-            _at(lambda column, row, dx, dy, n: ((column + 0.5 + dx) / n, (row + 0.5 + dy) / n)),
-            _at(lambda column, row, dx, dy, n: ((column + 0.5) / n, (row + 0.5) / n)),
-        ],
+        "that already": _at(
+            lambda column, row, dx, dy, n: ((column + 0.5 + dx) / n, (row + 0.5 + dy) / n)
+        ),
+        "you put the centre in the middle of the cell; the offset says where it is": _at(
+            lambda column, row, dx, dy, n: ((column + 0.5) / n, (row + 0.5) / n)
+        ),
         "add the offset to the cell; you subtract it": (
             _at(lambda column, row, dx, dy, n: ((column - dx) / n, (row - dy) / n))
         ),
