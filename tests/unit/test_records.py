@@ -95,7 +95,7 @@ def test_a_damaged_record_is_reported_and_never_a_wrong_score(root, benchmark, p
     whole = json.loads(record.read_text())
     for text in damage(whole):
         record.write_text(text)
-        refused(root, benchmark, "of calm: ", protocol=protocol)
+        refused(root, benchmark, "of calm that are not what is asked for: ", protocol=protocol)
         with pytest.raises(DataError, match=r"calm\.json|calm in .* is not shown"):
             check_kept(root, benchmark, ["stay-put"], protocol)
     record.write_bytes(b"\xff\xfe\x00")
@@ -189,7 +189,10 @@ def test_results_without_a_record_are_neither_used_nor_replaced(root, benchmark,
         (root / "little" / "stay-put" / "tracker.json").write_text(json.dumps(stated))
     before = everything(root)
     words = "an earlier version of the course" if old else "`evaluate` did not make them"
-    with pytest.raises(CourseError, match=f"of quick: .*{words}.*another --label, or move"):
+    with pytest.raises(
+        CourseError,
+        match=f"of quick that are not what is asked for: .*{words}.*another --label, or move",
+    ):
         go(root, benchmark, fresh=fresh)
     assert everything(root) == before
     go(root, benchmark, TrackerSpec("stay-put", label="mine"))  # the remedy that it names

@@ -225,7 +225,7 @@ def test_results_of_other_data_are_neither_used_nor_shown(root, benchmark, chang
     assert check_kept(root, benchmark, ["stay-put"], protocol) == []
     calm, quick = benchmark
     other = Benchmark("little", (change(calm), quick))
-    refused(root, other, f"of calm: .*{words}", protocol=protocol)
+    refused(root, other, f"of calm that are not what is asked for: .*{words}", protocol=protocol)
     with pytest.raises(DataError, match=f"stay-put on calm .*is not shown: .*{words}"):
         check_kept(root, other, ["stay-put"], protocol)
     go(root, other, protocol=protocol, fresh=True)
