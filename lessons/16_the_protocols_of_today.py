@@ -668,7 +668,7 @@ show_table(rows, f"{len(trackers)} trackers on {len(sequences)} generated sequen
 # %% [markdown]
 # ## The course's leaderboard
 #
-# Here is the same comparison on 22 real targets of OTB and VOT2014, from a run that takes hours; not all of the trackers with a network have been through it yet. **Predict:** which two protocols agree most, and does any pair of trackers surely change places?
+# Here is the same comparison on 22 real targets of OTB and VOT2014, from a run that takes hours: every tracker of the course, and three of OpenCV's. **Predict:** which two protocols agree most, does any pair of trackers surely change places, and whom does the real-time rule cost most?
 
 # %%
 path = RESULTS / "leaderboard.json"
@@ -709,13 +709,13 @@ else:
     plots.show(*standings_plot(board))
 
 # %% [markdown]
-# {{figure board}} Scores with intervals, as far as they are measured; a tracker without a dot in a panel has not been through that protocol. The table above, if there is one, has Kendall's $\tau_K$ of every two protocols with its interval, how many pairs of trackers they put in another order, and how many of these *surely*: the one ahead under each protocol is ahead on at least 97.5 % of the drawn benchmarks.
+# {{figure board}} Scores with intervals, a row for each tracker. The upper table has Kendall's $\tau_K$ of every two protocols with its interval, how many pairs of trackers they put in another order, and how many of these *surely*: the one ahead under each protocol is ahead on at least 97.5 % of the drawn benchmarks.
 #
 # <details><summary>What came of it</summary>
 #
-# The table says which two agree most, but it has no interval for the difference of two of its rows; no pair of trackers surely changes places. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other sequences would have reversed it as well.
+# The table says which two agree most, but it has no interval for the difference of two of its rows. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other sequences would have reversed it as well. One pair of 190 surely changes places between one pass and supervision, {{see board}}: DiMP is ahead of SiamBroadcastRPN in one pass and behind it where each loss counts. One is not many: if no two trackers differed at all, and the two protocols were independent, a pair would pass both tests with probability 2 · .025², and one table in four would show such a pair.
 #
-# The real-time rule changes nothing for a tracker that keeps up. A tracker that takes a little longer than a twentieth of a second is late in many frames; in each of them it is scored with an old box, around which it then searches.
+# The real-time rule changes nothing for a tracker that keeps up. A tracker that takes a little longer than a twentieth of a second is late in many frames; in each of them it is scored with an old box, around which it then searches. ATOM with the search over scales, first in the other three panels, falls to the lower half.
 # </details>
 #
 # ## What the figures say
@@ -723,8 +723,8 @@ else:
 # Each bracket is a number with its interval; where zero lies inside, or nothing has been measured yet, no difference has been shown. The numbers are read from the course's leaderboard, {{see board}}.
 #
 # * How alike protocols rank, Kendall's $\tau_K$, {{see board}}: one pass and supervised {{evidence tau-ope-vot above}}, one pass and multi-start {{evidence tau-ope-multistart above}}, supervised and multi-start {{evidence tau-vot-multistart above}}.
-# * Pairs of trackers that two protocols surely rank in opposite order, counted, {{see board}}: one pass and supervised {{evidence turned-ope-vot open}}, one pass and multi-start {{evidence turned-ope-multistart open}}, supervised and multi-start {{evidence turned-vot-multistart open}}. There is none: for every pair that changes places, at least one protocol is not sure.
-# * What the real-time rule costs, EAO with it minus without, {{see board}}: SiamFC {{evidence late-siamfc below}}, SiamRPN {{evidence late-siamrpn open}}, SiamRPN++ {{evidence late-siamrpnpp open}}. Kendall's $\tau_K$ of the two {{evidence tau-vot-vot-realtime above}}, pairs surely reversed {{evidence turned-vot-vot-realtime open}}. This is one machine, one thread and single precision; on another the row of SiamFC would be another.
+# * Pairs of trackers that two protocols surely rank in opposite order, counted, {{see board}}: one pass and supervised {{evidence turned-ope-vot above}}, one pass and multi-start {{evidence turned-ope-multistart open}}, supervised and multi-start {{evidence turned-vot-multistart open}}. Of 190 pairs that is one at most: for nearly every pair that changes places, at least one protocol is not sure.
+# * What the real-time rule costs, EAO with it minus without, {{see board}}: ATOM with scales {{evidence late-atom-scales below}}, SiamFC with five scales {{evidence late-siamfc-5s below}}, SiamMargin {{evidence late-siammargin open}}, SiamRPN++ {{evidence late-siamrpnpp open}}. Kendall's $\tau_K$ of the two {{evidence tau-vot-vot-realtime above}}, pairs surely reversed {{evidence turned-vot-vot-realtime open}}. This is one machine, one thread and single precision; on another, other trackers would be late.
 #
 # ## An open task
 #

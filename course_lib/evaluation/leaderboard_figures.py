@@ -99,7 +99,7 @@ def ranks_plot(found: Mapping[str, Any]) -> tuple[Figure, str]:
         told.append(f"{tracker} {', '.join(map(str, ranks))}")
     names = [NAMES.get(name, name) for name in protocols]
     ax.set_xticks(range(len(names)), names)
-    ax.set(ylabel="rank", xlim=(-0.3, len(names) - 0.2))
+    ax.set(ylabel="rank", xlim=(-0.3, len(names)), yticks=range(1, len(through) + 1))
     ax.invert_yaxis()
     return figure, f"Rank of each tracker under {', '.join(names)}: {'; '.join(told)}."
 

@@ -71,5 +71,6 @@ EVIDENCE = {f"tau-{a}-{b}": partial(tau, a, b) for a, b in PAIRS} | {
     f"turned-{a}-{b}": partial(surely_turned, a, b) for a, b in PAIRS
 }
 EVIDENCE |= {
-    f"late-{name}": partial(lateness, name) for name in ("siamfc", "siamrpn", "siamrpnpp")
+    f"late-{name}": partial(lateness, name)
+    for name in ("atom-scales", "siamfc-5s", "siammargin", "siamrpnpp")
 }
