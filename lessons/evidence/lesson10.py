@@ -104,7 +104,8 @@ def shift_auc(network: str, benchmark: str) -> Interval:
 
 
 def shipped(weights: str) -> dict[str, float]:
-    """AUC of SiamFC with weights that come with the course, by real sequence."""
+    """AUC of SiamFC with weights that come with the course, by real sequence; "cir_twin" is a
+    narrow AlexNet trained with CIResNet-22's recipe."""
     if weights == "heads-siamfc":  # the first seed of lesson 09's study
         runs = read_measured(RESULTS / "heads.json")["runs"]
         return next(r["clips"][REAL] for r in runs if r["arm"] == "siamfc" and r["seed"] == 0)
@@ -147,6 +148,8 @@ EVIDENCE = {
     "twin-real": partial(shift_auc, "twin", REAL),
     "cir-pairs": partial(between, "ciresnet22", "twin-alexnet-5", lambda row: row[REAL]["auc"]),
     "cir-shipped": partial(shipped_over, "ciresnet22", "siamfc"),
+    "cir-twin": partial(shipped_over, "ciresnet22", "cir_twin"),
+    "twin-shipped": partial(shipped_over, "cir_twin", "siamfc"),
     "lite0-cir": partial(shipped_over, "heads-siamfc", "ciresnet22"),
     "lite0-alexnet": partial(shipped_over, "heads-siamfc", "siamfc"),
 }
