@@ -1487,7 +1487,7 @@ plots.show(figure, alt=words)
 print(said.replace("; ", "\n"))
 
 # %% [markdown]
-# {{figure real}} One column for each real target, sorted by AlexNet's AUC. The fourth network does not come with the course: the twin of AlexNet without padding and with a quarter of its channels, trained with CIResNet-22's recipe on the same 136,000 pairs. Look at the table's columns *pairs* and *start* before you praise or blame a backbone.
+# {{figure real}} One column for each real target, sorted by AlexNet's AUC. The narrow AlexNet does not come with the course: it is the twin without padding, with a quarter of AlexNet's channels, trained with CIResNet-22's recipe on the same 136,000 pairs. Look at the table's columns *pairs* and *start* before you praise or blame a backbone.
 #
 # <details><summary>What came of it</summary>
 #
