@@ -193,7 +193,7 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
             ),
         ],
     },
-    others={"the answer has two parts": lambda right, z, x: right(z, x)[0]},
+    others={"the answer should have two parts": lambda right, z, x: right(z, x)[0]},
 )
 def examine_agreement(answer, rng) -> None:
     """How well the exemplar's features are found again: anywhere, at the borders, and as a

@@ -83,7 +83,7 @@ def _first_seen(right, look, size, *given):
         "its highest cell": lambda right, look, *given: right(
             lambda size: look(size).mean()[None], *given
         ),
-        "the answer has two parts": lambda right, *given: right(*given)[0],
+        "the answer should have two parts": lambda right, *given: right(*given)[0],
         "belongs to the size": lambda right, *given: (right(*given)[0], np.zeros((17, 16))),
         "the size of one look, and the response of the other": [
             lambda right, look, size, *given: _first_seen(right, look, size, *given),

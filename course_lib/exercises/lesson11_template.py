@@ -166,7 +166,7 @@ def _with_first(right, first, average, fresh, score, rate, keep, sure):
                 else (average, average)
             ),
         ],
-        "the answer has two parts": lambda right, *given: right(*given)[0],
+        "the answer should have two parts": lambda right, *given: right(*given)[0],
     },
 )
 def examine_average(answer, rng) -> None:

@@ -160,7 +160,7 @@ def _about_the_centre(boxes: Tensor, gradient: Tensor, length: float) -> Tensor:
         "your two results have changed places: the boxes come first": (
             lambda right, *given: right(*given)[::-1]
         ),
-        "the answer has two parts": lambda right, *given: right(*given)[0],
+        "the answer should have two parts": lambda right, *given: right(*given)[0],
         "the value before it has shape": lambda right, *given: (
             right(*given)[0],
             right(*given)[1].sum(),

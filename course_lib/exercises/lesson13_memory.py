@@ -154,7 +154,7 @@ def _only_the_rest(weights, place):
                 else (w, first, last, capacity, *given)
             )
         ),
-        "the answer has two parts": lambda right, *given: right(*given)[0],
+        "the answer should have two parts": lambda right, *given: right(*given)[0],
     },
 )
 def examine_memory(answer, rng: np.random.Generator) -> None:
@@ -195,7 +195,9 @@ def _some_weights(rng: np.random.Generator, first: int, more: int, weight: float
 def _require_size(given, case) -> None:
     """Raise Wrong unless there are two parts, and as many weights as there should be."""
     if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise Wrong("the answer has two parts: return the weights, and the place of the new one")
+        raise Wrong(
+            "the answer should have two parts: return the weights, and the place of the new one"
+        )
     before, count, capacity = len(case[0]), np.size(given[0]), case[3]
     if count > capacity:
         raise Wrong(

@@ -219,7 +219,9 @@ def _words(given, right, *case) -> str:
 def _read(given) -> np.ndarray:
     """The peak and the state as numbers (2,)."""
     if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise Wrong("the answer has two parts: return the number of the peak, and the state")
+        raise Wrong(
+            "the answer should have two parts: return the number of the peak, and the state"
+        )
     taken = as_number(given[0], "the peak taken")
     if taken not in (0, 1):
         raise Wrong(f"your first part is {taken:g}; it should be the number of a peak, 0 or 1")

@@ -176,7 +176,7 @@ def _unsorted(tokens: Tensor) -> Tensor:
         "your two results have changed places: the mixed values come first": (
             lambda right, *given: right(*given)[::-1]
         ),
-        "the answer has two parts": lambda right, *given: right(*given)[0],
+        "the answer should have two parts": lambda right, *given: right(*given)[0],
         "are the heads averaged": lambda right, *given: (
             right(*given)[0],
             right(*given)[1].mean(1),

@@ -188,7 +188,7 @@ def _disc(gauss: Tensor, dx: Tensor, dy: Tensor, r: Tensor) -> Tensor:
         "your two results have changed places: the heat maps come first": (
             lambda right, *given: right(*given)[::-1]
         ),
-        "the answer has two parts": lambda right, *given: right(*given)[0],
+        "the answer should have two parts": lambda right, *given: right(*given)[0],
         "the heat at": lambda right, *given: (right(*given)[0] * 0.99, right(*given)[1]),
     },
 )

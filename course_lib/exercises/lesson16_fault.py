@@ -119,7 +119,7 @@ def _hits(right, overlaps, scores, present, threshold):
         ),
     },
     others={
-        "the answer has three parts": lambda right, *given: right(*given)[:2],
+        "the answer should have three parts": lambda right, *given: right(*given)[:2],
         "expected": lambda right, *given: tuple(0.7 * v for v in right(*given)),
         "holds NaN": lambda right, *given: (float("nan"), *right(*given)[1:]),
     },

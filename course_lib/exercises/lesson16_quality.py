@@ -125,7 +125,7 @@ def _share(there: np.ndarray, given: np.ndarray, least: int = 11) -> float:
         ),
     },
     others={
-        "the answer has three parts": lambda right, *given: right(*given)[:2],
+        "the answer should have three parts": lambda right, *given: right(*given)[:2],
         "expected": lambda right, *given: tuple(v / 3 for v in right(*given)),
         "your function changes": lambda right, o, there, given: (
             right(o, there, given),
