@@ -402,8 +402,8 @@ class TestFolders:
             "dangling": "does not exist",
             "out": "leads out of the folder",
             "loop": "oop",
-            "folder": "no file",
-            "pipe": "no file",
+            "folder": "not a file",
+            "pipe": "not a file",
             "yan": "no permission",
         }.items():
             assert found[who].lesson is None and words in found[who].problems[0].what, who
