@@ -5,8 +5,7 @@ in the toolkit (0.9.0, `vot/analysis/multistart.py`), its peculiarities included
 
 * The start frame has overlap 0, and it counts: in the accuracy, and as the first of the bad frames.
 * A frame without a true region is never bad; it ends a row of bad ones.
-* In Φ(j), the sum of a failed run of j frames or fewer is divided by j − 1; that of a
-  longer run, by j.
+* In Φ(j), the sum of a failed run of at most j frames is divided by j − 1, of a longer run by j.
 * Where no run reaches j, Φ(j) is 0 and counts; and the last Φ that counts is the one before `high`.
 """
 

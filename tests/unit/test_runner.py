@@ -103,7 +103,7 @@ def test_results_of_other_settings_are_not_mixed_in(tmp_path, benchmark):
     evaluate([TrackerSpec("ncc")], benchmark, tmp_path, progress=False)
     with pytest.raises(
         CourseError,
-        match=r"of calm, quick: search was 2\.0, is now 3\.0\. .*--label.*--fresh",
+        match=r"of calm, quick that are not .*: search was 2\.0, is now 3\.0\. .*--label.*--fresh",
     ):
         evaluate([TrackerSpec("ncc", {"search": "3"})], benchmark, tmp_path, progress=False)
     evaluate(
