@@ -848,7 +848,7 @@ plots.show(
 )
 for kind in sets:
     print(
-        f"{kind}: gain from training on far pairs minus near pairs {Interval.of(gains[kind, far] - gains[kind, near])}"
+        f"{kind}: gain from training, far pairs minus near pairs: {Interval.of(gains[kind, far] - gains[kind, near])}"
     )
 
 # %% [markdown]
