@@ -1,5 +1,4 @@
-"""Which solver gets furthest with ATOM's first frame for the same number of passes through the
-data?
+"""Which solver gets furthest with ATOM's first frame for the same passes through the data?
 
 python benchmarks/atom_solvers.py --write results/atom_solvers.json
 

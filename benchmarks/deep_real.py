@@ -1,18 +1,17 @@
-"""How well do SiamFC (1, 3, 5 scales), SiamRPN (published settings) and SiamRPN++ follow real
-sequences?
+"""How well do SiamFC, SiamRPN and SiamRPN++ follow real sequences?
 
 python benchmarks/deep_real.py siamfc --write results/siamfc_real_sequences.json
 python benchmarks/deep_real.py siamrpn --write results/siamrpn_real_sequences.json
 python benchmarks/deep_real.py siamfc --weights public.npz     any other weights, nothing kept
 
-One pass each, networks in single precision; the settings were published for other benchmarks;
-nothing is tuned on these sequences. Frames per second are of all rows in turns, on a generated
-sequence and one thread; in lock-step on a GPU they are those of the pass. For SiamRPN `split` is
-the success if only the positions, or only the sizes, were wrong, and `vot2014` has VOT's measures
-on the sequences of VOT-2014. Lesson 06 reads the first file (its table of real sequences), lessons
-07 and 08 the second (SiamRPN against SiamFC on targets that change their shape; settings for one
-benchmark on another; a SiamRPN whose pairs teach size, and SiamRPN++ on a backbone that has seen
-ImageNet).
+One pass each, networks in single precision; SiamFC searches 1, 3 and 5 scales, SiamRPN has its
+published settings, which are of other benchmarks; nothing is tuned on these sequences. Frames per
+second are of all rows in turns, on a generated sequence and one thread; in lock-step on a GPU they
+are those of the pass. For SiamRPN `split` is the success if only the positions, or only the sizes,
+were wrong, and `vot2014` has VOT's measures on the sequences of VOT-2014. Lesson 06 reads the first
+file (its table of real sequences), lessons 07 and 08 the second (SiamRPN against SiamFC on targets
+that change their shape; settings for one benchmark on another; a SiamRPN whose pairs teach size,
+and SiamRPN++ on a backbone that has seen ImageNet).
 """
 
 from __future__ import annotations
