@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
+from course_lib.errors import SettingsError
 from course_lib.models.backbones import make_backbone
 from course_lib.models.predictor import ModelPredictor
 from course_lib.models.pyramid import places_of
@@ -91,6 +92,24 @@ class DiMP(nn.Module):
         self.about = {"network": self.name, "channels": channels, "kernel": kernel}
         self.about |= {"iterations": iterations, "blocks": blocks, "learned": learned}
         self.about |= self.backbone.about
+
+    def begin_as_identity(self) -> None:
+        """Set the convolutions of neck and initialiser to pass on what they are given: before any
+        training, the filter is then learned on the backbone's own features.
+
+        Raises:
+            SettingsError: the neck has residual blocks, whose ReLU drops what is below 0, or has
+                other channels than the backbone's map.
+        """
+        *blocks, conv = self.neck
+        if blocks or conv.in_channels != conv.out_channels:
+            raise SettingsError(
+                f"as_identity is true with blocks: {len(blocks)}, channels: {conv.out_channels}; "
+                f"expected blocks: 0, channels: {conv.in_channels}, as many as the backbone's map "
+                "has. Change them, or set as_identity: false"
+            )
+        for layer in (conv, self.predictor.initialiser.conv):
+            nn.init.dirac_(layer.weight)
 
     def features(self, images: Tensor) -> Tensor:
         """The classifier's features (..., C, h, w) of images (..., 3, S, S), values 0…255."""

@@ -42,6 +42,8 @@ def _built(settings: TrainSettings) -> nn.Module:
     network = build(settings.about)
     if not settings.proposals.as_similarity and isinstance(getattr(network, "head", None), Head):
         network.head.init_at_random()
+    if network.output == "scores" and settings.predictor.as_identity:
+        network.begin_as_identity()
     return network
 
 

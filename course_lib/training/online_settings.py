@@ -26,3 +26,6 @@ class PredictorSettings(Settings):
     blocks: CountFromZero = 1  # residual blocks of the neck
     # whether labels, mask and weights are learned as functions of the distance
     learned: bool = False
+    # whether neck and initialiser begin by passing the backbone's features on; else at random.
+    # Only with blocks: 0 and as many channels as the backbone's map has
+    as_identity: bool = False

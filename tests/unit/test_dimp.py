@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from public_names import dimp as public_dimp
 
+from course_lib.errors import SettingsError
 from course_lib.models.atom import from_public as atom_from_public
 from course_lib.models.dimp import DiMP, Neck, from_public, score_loss
 from course_lib.models.networks import build, network_class
+from course_lib.models.prpool import prpool
 from course_lib.models.target_filter import gaussian_labels
 from course_lib.models.weights import load_network, save_weights
 
@@ -92,6 +94,26 @@ def test_gradients_reach_the_backbone_and_every_parameter(learned):
     still = [n for n, w in network.named_parameters() if w.grad is None or not w.grad.any()]
     assert still == []
     assert bool(train.grad.any()) and bool(test.grad.any())  # through both branches
+
+
+def test_as_identity_the_filter_is_learned_on_the_backbone_s_features():
+    network = small(channels=112, blocks=0).eval()
+    network.begin_as_identity()
+    with torch.no_grad():
+        x = network.features(images(1))[0, 0]  # (112, 18, 18)
+        first, *_ = network.predictor(x[None, None], BOXES[:, :1])  # (1, 112, 4, 4)
+        raw = network.backbone.pyramid(images(1)[0])[1][0]  # (112, 18, 18)
+    raw = raw / (112 * 16 * (raw.square().mean() + 1e-10)).sqrt()
+    torch.testing.assert_close(x, raw, atol=1e-6, rtol=1e-4)
+    box = network.place.cells(BOXES[:, :1])
+    torch.testing.assert_close(first[0], prpool(raw[None], box, 4)[0, 0], atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("change", [{"blocks": 1}, {"channels": 64}])
+def test_as_identity_refuses_a_neck_that_cannot_be(change):
+    network = small(**{"channels": 112, "blocks": 0} | change)
+    with pytest.raises(SettingsError, match="expected blocks: 0, channels: 112"):
+        network.begin_as_identity()
 
 
 def test_the_score_loss_by_hand():

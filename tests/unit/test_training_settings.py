@@ -76,6 +76,7 @@ TABLE = {
         "iterations": ([1, 100], [0, -1]),
         "blocks": ([0, 10], [-1, 0.5]),
         "learned": YES,
+        "as_identity": YES,
     },
     TrainSettings: {
         "name": (
