@@ -157,8 +157,8 @@ def _loaded(
     network = load_network(weights)
     if network.output not in kind.outputs:
         raise DataError(
-            f"weights {weights!r} belong to a {network.about['network']}, which {kind.lacks}; give "
-            f"the weights of {kind.wanted}"
+            f"weights {weights!r} are of network {network.about['network']}, which {kind.lacks}; "
+            f"give the weights of {kind.wanted}"
         )
     runtime = kind(network, choose_placement(device, precision))
     runtime.weights = Path(stamp[0]).resolve()

@@ -181,7 +181,7 @@ def load_siamfc(name: str) -> nn.Module:
     network = load_network(name)
     if not isinstance(network, network_class("siamfc")):
         raise DataError(
-            f"weights {name!r} belong to a {network.about['network']}, not to a SiamFC; give the "
+            f"weights {name!r} are of network {network.about['network']}, not siamfc; give the "
             "weights of a SiamFC"
         )
     return network

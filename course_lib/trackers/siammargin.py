@@ -105,7 +105,7 @@ class SiamMarginTracker(SiamFCTracker):
         runtime = runtime or SiamFCRuntime.load(s.weights, s.device, s.precision)
         if not isinstance(runtime.network, network_class("siammargin")):
             raise DataError(
-                f"weights {s.weights!r} belong to a {runtime.network.about['network']}; the "
+                f"weights {s.weights!r} are of network {runtime.network.about['network']}; the "
                 "thresholds of this tracker are cosines. Give weights of a siammargin, or use the "
                 "tracker siamfc."
             )

@@ -59,7 +59,7 @@ def train(
         settings: the recipe.
         folder: where the checkpoint `last.pt` is kept. If there is one of the same recipe, the run
             resumes from it.
-        device: "auto", "cpu", "cuda" or "cuda:N".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         watchers: called after every step.
         stop_at: stop after this step, with a checkpoint.
         budget: stop after this many seconds, with a checkpoint.

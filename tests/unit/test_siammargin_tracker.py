@@ -277,5 +277,5 @@ class TestSettings:
 
     def test_weights_without_cosines(self, tmp_path):
         save_weights(SiamFC(widths=(8, 8, 8, 8, 8)), tmp_path / "it.safetensors", {"name": "it"})
-        with pytest.raises(DataError, match="belong to a siamfc.*use the tracker siamfc"):
+        with pytest.raises(DataError, match="are of network siamfc.*use the tracker siamfc"):
             make_tracker("siammargin", weights=str(tmp_path / "it.safetensors"))

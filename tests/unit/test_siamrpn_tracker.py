@@ -246,7 +246,7 @@ def test_recipes_fit(recipe):
 
 
 def test_a_siamfc_proposes_nothing():
-    with pytest.raises(DataError, match="belong to a siamfc, which makes no proposals"):
+    with pytest.raises(DataError, match="are of network siamfc, which makes no proposals"):
         ProposalRuntime.load("siamfc", "cpu", "fp32")
 
 
