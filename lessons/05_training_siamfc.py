@@ -273,7 +273,7 @@ plots.show(
 #
 # The course's own pairs from videos, `course_lib/data/pairs_video.py`, differ in three points: they may be mirrored, their aspect ratio may change, and a second video can supply the search image of a negative pair, in which the target is absent.
 #
-# A large set of videos brings its own variety of lighting, blur and background. A small one does not, and needs stronger augmentation. Below are pairs of pasted objects: a cut-out over two different photographs, with photometric jitter, tint, greyscale and blur, some with a look-alike beside the target. Everything is made from a seed: pair number $i$ is the same today and tomorrow.
+# A large set of videos brings its own variety of lighting, blur and background. A small one does not, and needs stronger augmentation. Below are pairs of pasted objects: a cut-out over two backgrounds, mostly from different photographs, with photometric jitter, tint, greyscale and blur, some with a look-alike beside the target. Everything is made from a seed: pair number $i$ is the same today and tomorrow.
 
 # %%
 augmentation = Augmentation(
@@ -310,7 +310,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The change of scale. If exemplar and search image are each up to 60 % larger or smaller and the label still says "the same", the network learns not to see sizes, and a tracker that compares three sizes has nothing to compare. Ten times the shift, 40 pixels, would be as bad: the label map would mark cells where the target is not. Stronger jitter or blur only makes the task harder.
+# The change of scale. If exemplar and search image are each up to 1.6 times as large or as small and the label still says "the same", the network learns not to see sizes, and a tracker that compares three sizes has nothing to compare. Ten times the shift, 40 pixels, would be as bad: the label map would mark cells where the target is not. Stronger jitter or blur only makes the task harder.
 # </details>
 #
 # ## How fast to learn
@@ -756,7 +756,7 @@ for name, network in networks.items():
 show_table(rows, f"Hits on {pairs} held-out pairs", first="network")
 
 # %% [markdown]
-# Now each row has one number, whatever the size of the batches. The last column compares each network with the one above it, pair by pair, and gives the interval of the difference. As a rule of thumb, a fraction of $n$ pairs is known to about $\pm 1/\sqrt n$. Can your network, after so short a training, be told apart from one that was never trained?
+# Now each row has one number, whatever the size of the batches. The last column compares each network with the one above it, pair by pair, and gives the interval of the difference. As a rule of thumb, a fraction of $n$ pairs is known to about $\pm 1/\sqrt n$. Both take the pairs as independent; many of these show the same few targets, so for other targets the uncertainty is larger. Can your network, after so short a training, be told apart from one that was never trained?
 #
 # <details><summary>What to see</summary>
 #
@@ -913,7 +913,7 @@ show_table(
 )
 
 # %% [markdown]
-# The interval is taken over the sequences; all three trackers have run on each of them. Only where the last column says "yes" has the longer training been shown to help on such sequences. Where it says "no" there may still be a difference, which more sequences would show.
+# The interval is taken over the sequences; all three trackers have run on each of them. Only where the last column says "yes" is the network shown to be better than the one above it on such sequences. Between "not trained" and "yours" the training is the only difference; the shipped network also has more channels and other data. Where it says "no" there may still be a difference, which more sequences would show.
 #
 # ## How much data does it take?
 #
@@ -963,7 +963,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure size}} From left to right, against the fraction of the training set: the paper's EAO rises and its failures fall at every step. The course's AUC (a dot for each seed; dashed, their mean) rises up to a third of the data, then falls, and ends below its highest value; its loss on held-out pairs is lowest with all of the data.
+# {{figure size}} From left to right, against the fraction of the training set: the paper's EAO rises and its failures fall at every step. The course's AUC (a dot for each seed; dashed, their mean) rises up to a third of the data, then falls, and ends below its highest value; its loss on held-out pairs is lowest with all of the data. (A set has at least one video: that of the 2 % and the 8 % is the same, and their photographs are 7 and 26.)
 
 # %%
 about = ours["measured"]
@@ -986,7 +986,7 @@ print("the paper's numbers:", paper["source"])
 # %% [markdown]
 # Two seeds give a wide interval (Student's quantile for two values is 12.7, not 1.96), and still it excludes 0 for two of the steps: the rise from 8 to 32 %, *and the fall from 32 to 64 %*. With more data this tracker became worse, by more than the seeds explain.
 #
-# What the intervals do not cover is the luck of everything else that both seeds share. Each set of videos was drawn once. The benchmark has 22 targets, and one that is lost moves the mean AUC by two hundredths or more. All runs have the same small number of steps, and a larger set may need more of them. And the scales differ: the course's whole training set, 18 videos and a few hundred photographs, is smaller than the paper's 2 %. To decide between these explanations, one would draw several sets of each size.
+# What the intervals do not cover is the luck of everything else that both seeds share. Each set of videos was drawn once. The benchmark has 22 targets, and one that is lost moves the mean AUC by two hundredths or more. All runs have the same small number of steps, and a larger set may need more of them. And the scales differ: the course's whole training set, 18 videos and a few hundred photographs, is smaller than the paper's 2 %. To decide between these explanations, one would draw several sets of each size, train for longer and track more targets.
 #
 # Which of the course's two measures would you trust more to compare two fractions, the tracker's AUC or the loss on held-out pairs? The second needs no tracker, and every pair counts; the first is what you want in the end.
 #
@@ -1091,7 +1091,7 @@ progress()
 # 2. Your loss stays at 0.69 for thousands of steps. Name two causes.
 # <details><summary>Answer</summary>
 #
-# The response is always 0 (its factor is far too small, or gradients do not reach the network), or labels and pairs do not match (targets not at the centre, 0/1 labels in a −1/+1 loss).
+# The response is always 0 (its factor is far too small, or gradients do not reach the network), or labels and pairs do not match (targets not at the centre).
 # </details>
 #
 # 3. You have two machines and put half of the batch on each. Does training end with the same weights as on one?

@@ -52,7 +52,7 @@ crowd = sequences["gen-18-distractors"].loaded(length)  # drawn once, for all ce
 # ## Look first
 # {{part}}
 #
-# One step of SiamFC, in a sequence with look-alikes. The dotted square is the search region. In the middle is the network's raw response, on the right the response with a *cosine window* mixed in; the dot marks the peak. Change the frame and the influence of the window.
+# One step of SiamFC, in a sequence with look-alikes. The dotted square is the search region. In the middle is the network's response, enlarged as exercise 06.2 will do it, on the right the same with a *cosine window* mixed in; the dot marks the peak. Change the frame and the influence of the window.
 
 # %%
 WindowBench(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
@@ -462,7 +462,7 @@ for sequence in beside:
 #
 # ### Find the fault
 #
-# Somebody else wrote everything after the network as one function. It runs, it follows the target, and its scores are a little low. Here is the function, in a tracker that is otherwise the course's, and below it the symptom.
+# Somebody else wrote everything after the network as one function. It runs, it follows the target, and its scores are a little low. Here is the function, in a tracker that is otherwise the course's (only that it may leave the frame), and below it the symptom.
 
 
 # %%
@@ -528,7 +528,7 @@ theirs, ratios = run_with(their_step)
 plots.show(*ratio_figure(ratios, "their step"))
 
 # %% [markdown]
-# {{figure symptom}} The size of the box, divided by the side of the search window, relative to its value after the first step; one line for each sequence. In the exemplar the target fills a certain part of its square, and the network was trained on pairs in which it fills the same part of the search image. So the ratio should stay at the dotted line. It does not.
+# {{figure symptom}} The size of the box, divided by the side of the search window, relative to its value after the first step; one line for each sequence. The network was trained on pairs in which the target has about the same size in pixels in both images, so it always fills about the same part of the search image. So the ratio should stay at the dotted line. It does not.
 #
 # ### Exercise 06.8 · The mended step
 # {{exercise}}
@@ -699,7 +699,7 @@ print("frames per second, measured alternately:", ", ".join(rates))
 # %% [markdown]
 # <details><summary>What came of it</summary>
 #
-# On the real targets five scales gain nothing that can be told from 0, whether over all targets or over those tagged with scale variation, and the interval is narrow: if there is a gain, it is below three hundredths of AUC. The price is more than a third of the speed. The line "1 scale minus 3" shows that sizes have to be searched at all: with one scale the tracker is behind, and the interval of the difference excludes 0. The paper, too, shows no gain on VOT-15, where three scales came out slightly ahead: expected overlap 0.289 against 0.274. That is why most trackers that followed use three.
+# On the real targets five scales gain nothing that can be told from 0, whether over all targets or over those tagged with scale variation, and the interval is narrow: if there is a gain, it is below three hundredths of AUC. The price is more than a third of the speed. The line "1 scale minus 3" shows that sizes have to be searched at all: with one scale the tracker is behind, and the interval of the difference excludes 0. The paper, too, shows no gain on VOT-15, where three scales came out slightly ahead: expected overlap 0.289 against 0.274. The public re-implementations use three.
 # </details>
 #
 # ## Failure gallery
@@ -806,7 +806,7 @@ print(f"boxes published by SiamFC's authors {authors:.3f}, the course's {np.mean
 # %% [markdown]
 # Our own accuracy and EAO on VOT-2014 are given below the published table and not in the plot: they come from other sequences, and only eight of them, so neither number says which tracker is the better one.
 #
-# The paper's network was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on a few videos and a few hundred photographs, on a CPU, with fewer channels (its card has the numbers). The tracker around it is the same. The two numbers in the last line say how they compare on the 14 sequences that both were run on; 14 sequences leave an interval of about a tenth, so a small difference there proves nothing in either direction. `python -m course_lib evaluate` with the public weights (see `course_lib/models/weights_public.py`) on your own copy of OTB-100 would say more.
+# The paper's network was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on twenty videos and fewer than a thousand photographs, on a CPU, with fewer channels (its card has the numbers). The tracker around it is the same. The two numbers in the last line say how they compare on the 14 sequences that both were run on; 14 sequences leave an interval of about a tenth, so a small difference there proves nothing in either direction. `python -m course_lib evaluate` with the public weights (see `course_lib/models/weights_public.py`) on your own copy of OTB-100 would say more.
 #
 # ## An open task
 #
@@ -877,7 +877,7 @@ progress()
 #
 # * **The centre at 136.** A quarter of a search pixel, always in the same direction. The box does not creep, since each frame is measured from the last box; it stays slightly off the target, by too little to show in an AUC. Such faults are found by reading, or by comparing with another tracker box by box.
 # * **Displacement times the wrong side.** The peak is measured in the window of the *chosen* scale.
-# * **Multiplying by the window.** Then a peak near the border can never win.
+# * **Multiplying by the window.** SiamFC mixes its window in. A response multiplied by it keeps a few per cent of its height near the border, and a peak there hardly ever wins.
 # * **Tuning on the test sequences.** With five numbers and twenty sequences you can always find better settings, and they mean nothing.
 #
 # ## Read next

@@ -593,7 +593,7 @@ words = f"Three losses for the error of an offset, and their slopes. The offsets
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure losses}} The grey band holds all offsets of this pair's positives. In it the parabola of smooth L1 is nearly flat, and its slope, on the right, is a fraction of that of $|d|$: the smaller the error, the less is learned from it. Divided by 0.2, the offsets reach the straight part.
+# {{figure losses}} The grey band holds all offsets of this pair's positives. In it the parabola of smooth L1 is nearly flat, and its slope, on the right, is a fraction of that of $|d|$: the smaller the error, the less is learned from it. Divided by 0.2, the slope is steeper for all, and the largest of them reach the straight part.
 #
 # Two remedies are in use. SSD divides its offsets by *variances*, 0.1 for positions and 0.2 for sizes, before comparing them, which brings them to the order of 1. The public re-implementations of SiamRPN use plain $|d|$, and so do the course's recipes; the setting is `proposals.smooth`.
 #
@@ -601,7 +601,7 @@ plots.show(figure, alt=words)
 #
 # $$L = \frac1N\,(L_{\mathrm{conf}} + \alpha\,L_{\mathrm{loc}}),$$
 #
-# the binary cross-entropy of the anchors that count, and smooth L1 summed over the positives. So everything is divided by one number $N$, in the project's code the number of positives, whereas SiamRPN takes a separate mean over each kind; and α takes the place of λ. The course's `ssd_loss` follows the code, not the slides: in the code each negative has a weight of one third, so that three of them weigh as much as one positive; the box loss is also averaged over the four offsets, so it is a quarter of the sum; and the offsets are divided by the variances.
+# the binary cross-entropy of the anchors that count, and smooth L1 summed over the positives. On the slides everything is divided by one number $N$, whereas SiamRPN takes a separate mean over each kind; and α takes the place of λ. The course's `ssd_loss` follows the project's code, not the slides. There both terms are means: the first a weighted one, in which each negative has a weight of one third, so that three of them weigh as much as one positive; the second over the four offsets too, so it is a quarter of the sum per positive. And the offsets are divided by the variances.
 #
 # ## Up-channel correlation
 #
@@ -740,7 +740,7 @@ show_table(card["validation_curve"], "The same for the shipped SiamRPN", columns
 #
 # ## What the network sees
 #
-# The EPFL report shows validation as images: the truth, the predicted box, the best default box, and, for a network that is told where the target was, the box it is told, the jittered *guide*. The course's training writes the same images into TensorBoard (`validation/boxes`, beside the score maps). Here are the first held-out pairs: the shipped SiamRPN in the first row, and in the second a network with a guide, a small version of SiamConcatRPN from lesson 09. With OTB in your data folder, the row at the bottom has real sequences.
+# The EPFL report shows validation as images: the truth, the predicted box, the best default box, and, for a network that is told where the target was, the box it is told, the jittered *guide*. The course's training writes similar images into TensorBoard (`validation/boxes`, beside the score maps); its best anchor is the one that overlaps the truth most, in the project's code the one with the highest score. Here are the first held-out pairs: the shipped SiamRPN in the first row, and in the second a network with a guide, a small version of SiamConcatRPN from lesson 09. With OTB in your data folder, the row at the bottom has real sequences.
 
 # %%
 WHAT = {  # the colour and line of each box
@@ -832,7 +832,7 @@ print(
 print(measured_words(pairs))
 
 # %% [markdown]
-# {{figure offsets}} Above the line the offsets improve the anchor, below the line they make it worse. Orange circles are the half of the pairs whose targets differ most in size from an anchor, in either direction; the intervals of both halves are in the legend. Where the anchor fits badly the offsets gain {{evidence offsets-far above}}; where it fits already they lose {{evidence offsets-near below}}; over all pairs the two cancel out {{evidence offsets open}}. A network that hardly moves its anchors says "about as large as I was told": remember this in lesson 08, where what it is told is its own last answer. It can be taught otherwise: `siamrpn-sized` has the same layers but was trained for longer, on pairs whose targets are up to 1.6 times too large or too small; on *its* held-out pairs, which the best anchors fit less well, the offsets gain {{evidence offsets-sized above}}.
+# {{figure offsets}} Above the line the offsets improve the anchor, below the line they make it worse. Orange circles are the half of the pairs whose targets differ most in size from an anchor, in either direction; the intervals of both halves are in the legend. Where the anchor fits badly the offsets gain {{evidence offsets-far above}}; where it fits already they lose {{evidence offsets-near below}}; over all pairs the two cancel out {{evidence offsets open}}. A network whose offsets bring the box no closer to the truth on average cannot be relied on for the size: remember this in lesson 08, where what it is told is its own last answer. It can be taught otherwise: `siamrpn-sized` has the same layers but another recipe: more steps, targets up to 1.6 times too large or too small, anchors matched by place and shape, and more. On *its* held-out pairs, which the best anchors fit less well, the offsets gain {{evidence offsets-sized above}}.
 #
 # ### Find the fault
 #
@@ -1055,7 +1055,7 @@ for high, any_size in ((0.5, False), (0.6, True)):
 #
 # * With `high` at 0.6 more pairs are left without a positive than at 0.5, {{see thresholds}} {{evidence no-positive above}}, and than by place and shape alone {{evidence any-size above}}; in all of these the target is small beside an anchor. Which way trains the more accurate network is not measured here.
 # * The offsets of the shipped SiamRPN improve on the best anchor where the target's size is far from the anchors', {{see offsets}} {{evidence offsets-far above}}, and make it worse where it is near {{evidence offsets-near below}}.
-# * Over all held-out pairs the gain from the offsets cannot be told from 0: {{see offsets}} {{evidence offsets open}}. The offsets of `siamrpn-sized`, trained for longer and on pairs of more sizes, do gain on held-out pairs of that kind {{evidence offsets-sized above}}.
+# * Over all held-out pairs the gain from the offsets cannot be told from 0: {{see offsets}} {{evidence offsets open}}. The offsets of `siamrpn-sized`, whose recipe differs in several things, do gain on its own held-out pairs {{evidence offsets-sized above}}.
 # * The most probable box overlaps the target less than the one from the best anchor: {{see validation}} and the lines under {{see offsets}} {{evidence choice below}}. So the choice among the anchors costs this network more than its offsets do.
 # * The box of the guided network is better than the jittered guide that it was given: {{see validation}} {{evidence guide above}}. Whether it finds the target or merely tidies up the guide is a question for lesson 09.
 # * On the 22 real targets the shipped SiamRPN is behind the shipped SiamFC: {{see shapes}} {{evidence siamrpn-siamfc below}}.
@@ -1103,7 +1103,7 @@ progress()
 #
 # * **w / h here, h / w there.** SSD's ratio is width over height, SiamRPN's height over width.
 # * **Anchors that differ between training and tracking** by half a cell. Everything runs, and every box is 4 pixels off: {{see symptom}}.
-# * **Boxes without area** in the training set: log 0. A single one turns every weight into NaN.
+# * **Boxes without area** in the training set: log 0 is −∞. Where such an offset gets into the loss, the loss is infinite, or NaN if a mask multiplies it by 0. Remove these boxes first.
 # * **Smooth L1 on tiny offsets**: the slope is nearly 0 where all the positives are.
 #
 # ## Read next

@@ -1326,7 +1326,7 @@ plots.show(
 # ## What the figures say
 #
 # * With the preconditioner the loss after ATOM's passes is lower than without, {{see passes}} {{evidence preconditioned-plain below}}; so it is than Adam's {{evidence preconditioned-adam below}} and steepest descent's {{evidence preconditioned-descent below}}.
-# * Failures in a sequence with look-alikes, online minus frozen, the mean of three trainings of the network, over sequences: {{see online}} {{evidence online-frozen below}}.
+# * Failures in a sequence with look-alikes, online minus frozen, the mean over three seeds of the classifier, over sequences: {{see online}} {{evidence online-frozen below}}.
 # * The course's DiMP minus its ATOM, in AUC on the real targets, {{see published}} on the right {{evidence dimp-atom below}}. As published, DiMP-18 is ahead of ATOM on LaSOT, TrackingNet and NfS. The course's network was trained in 2,000 steps on 20 videos and 926 photographs, with one frame to learn from instead of three, 64 channels instead of 256, and labels, mask and weights fixed; no run has tested which of these is the reason.
 #
 # ## An open task

@@ -299,7 +299,9 @@ class TestCards:
         assert network_class("onestream") is OneStream
 
     def test_weights_of_another_kind_are_refused(self):
-        with pytest.raises(DataError, match=r"'siamrpn' are of network siamrpn.*weights of a onestr"):
+        with pytest.raises(
+            DataError, match=r"'siamrpn' are of network siamrpn.*weights of a onestr"
+        ):
             StreamRuntime.load("siamrpn", "cpu", "fp32")
 
 
