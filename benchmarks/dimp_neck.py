@@ -5,10 +5,10 @@ python benchmarks/dimp_neck.py recipes/train_dimp_lite0.yaml --write results/dim
 The arms begin as the identity or at random, with the same pairs, seed and steps; "not trained" is
 the identity as it is, and "ATOM's classifier" learns the same first image by conjugate gradients.
 `hits` is the share of the held-out pairs whose peak is within 16 px of the target, by the number of
-steps that the filter was given; `development` the mean IoU of the tracker on 20 generated sequences
-and the held-out training videos; `real` the success AUC on the real targets, one pass, which
-chooses nothing. Boxes are refined by ATOM's network throughout. The first arm's weights ship.
-Resumes where it was cut off. Lesson 13 draws the file.
+steps that the filter was given; `development` the AUC of the tracker on 20 generated sequences
+and the held-out training videos; `real` that on the real targets, one pass, which chooses nothing.
+Boxes are refined by ATOM's network throughout. The first arm's weights ship. Resumes where it was
+cut off. Lesson 13 draws the file.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def hits_of_atom(network: DiMP, pairs: list[PairBatch]) -> float:
 
 
 def tracked(settings: TrainSettings, classifier: str) -> Row:
-    """Mean IoU on the sequences for development, AUC on the real ones, sequence by sequence.
+    """AUC on the sequences for development and on the real ones, sequence by sequence.
 
     Args:
         settings: of the recipe whose held-out videos are tracked.
@@ -125,8 +125,7 @@ def tracked(settings: TrainSettings, classifier: str) -> Row:
     found = {}
     for name, benchmark in (("development", development(settings)), ("real", load_benchmark(REAL))):
         (row,) = Report.from_results(benchmark, one_pass({"it": make}, benchmark)).trackers.values()
-        key = "auc" if name == "real" else "mean_iou"
-        found[name] = {s: round(float(getattr(v, key)), 4) for s, v in row.sequences.items()}
+        found[name] = {s: round(float(v), 4) for s, v in row.by_sequence().items()}
     return found
 
 
