@@ -59,7 +59,7 @@ SequencePlayer(sequence, boxes={"template matching": found})
 #
 # Related tasks differ in one of these points. A *detector* knows its classes and looks at single frames; *multi-object tracking*, of people for example, links such detections from frame to frame (benchmark: MOTChallenge). *Video object segmentation* marks the target's pixels instead of a box. In its benchmark DAVIS, a method may look at all frames before it answers for the first, without a limit on time; the sequences last 2 to 4 seconds.
 #
-# Trackers come in families. These are four of them; you will build some trackers of each:
+# Trackers come in families. These are four of them; you will build at least one tracker of each:
 
 # %%
 from course_lib.analysis.roadmap import roadmap
@@ -672,7 +672,7 @@ print(f"AUC of the true boxes on 24 sequences: {min(mended):.4f} to {max(mended)
 # %% [markdown]
 # ## Experiment: three trackers on the generated sequences
 #
-# Now everything is in place: trackers, protocol and metrics. Each sequence of `generated-v1` shows one or two difficulties, tagged with OTB's attributes. (The profile `smoke` takes every fifth sequence; the others take all 24.)
+# Now everything is in place: trackers, protocol and metrics. Most sequences of `generated-v1` show one or two difficulties, tagged with OTB's attributes; two show none, and three have four tags at once. (The profile `smoke` takes every fifth sequence; the others take all 24.)
 # A `Report` computes the metrics you have just written, for all trackers at once; figures and tables are made from it.
 
 # %%
@@ -923,7 +923,7 @@ plots.show(
 # ## Real video
 #
 # The results below were measured once on 22 targets of OTB and VOT-2014 and ship with the course; lesson 02 adds the trackers you will meet there. If you have the videos on disk (`COURSE_DATA`),
-# `python -m course_lib evaluate --tracker ncc stay-put --benchmark otb+vot2014` measures them again.
+# `python -m course_lib evaluate --tracker ncc stay-put random-walk --benchmark otb+vot2014` measures them on every sequence in your folders; `--sequences` limits it to these 22.
 
 # %%
 measured = read_measured(RESULTS / "real_sequences.json")
@@ -984,7 +984,7 @@ progress()
 # 2. A target leaves the view for 30 frames. How does this course score them in OPE?
 # <details><summary>Answer</summary>
 #
-# Not at all: they have no true box and do not count. A tracker is neither punished for guessing there nor rewarded for noticing that the target is gone.
+# Not at all: they have no true box and do not count (LaSOT's own rule counts them as missed). A tracker is neither punished for guessing there nor rewarded for noticing that the target is gone.
 # </details>
 #
 # 3. Why does the tracker's time exclude reading the frame?

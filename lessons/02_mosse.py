@@ -692,7 +692,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# Over all 24 generated sequences, 19 lie above the line, and the gain is +3.6 ± 2.1 (95 %). A likely reason: the copies teach the filter to accept patches that differ a little from the first. Among the five below the line are both *plain* sequences, where the first patch still fits exactly.
+# Over all 24 generated sequences, 19 lie above the line, and the gain is +3.6 ± 2.1 (95 %). A likely reason: the copies teach the filter to accept patches that differ a little from the first. Among the five below the line are both *plain* sequences, whose target does not change its appearance.
 # </details>
 #
 # ## The whole tracker
@@ -899,8 +899,8 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# On the 22 real sequences stopping gains +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, account for more than half of all that is gained. *sphere*, a ball that rolls in full view, loses as much as one of them gains: the PSR falls below 7 although nothing hides the ball, and the tracker waits to the end for its old appearance to return.
-# So the threshold is no improvement as such. It is a bet that a low PSR comes from something in front of the target, and it pays where that is so.
+# Over the generated sequences the interval in the title of the left panel includes 0. On the 22 real sequences stopping gains +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, account for more than half of all that is gained. *sphere*, a ball that rolls in full view, loses as much as one of them gains: the PSR falls below 7 although nothing hides the ball, and the tracker waits to the end for its old appearance to return.
+# So the threshold is no improvement as such. It is a bet that the target will look as before again. Behind Jogging's post it is won, with *sphere* it is lost; and in *sunshade*, where nothing passes in front of the target, waiting gains, too.
 # </details>
 #
 # ## Play
@@ -917,7 +917,7 @@ MosseBench(sequence)
 # %% [markdown]
 # <details><summary>What to see</summary>
 #
-# 1. Above 0.12: when the target comes out, the PSR stays just below 7, and the box waits where it stopped.
+# 1. Above 0.12: when the target comes out, the PSR does not reach 7 any more, and the box waits where it stopped. Just above 0.12 it misses 7 narrowly. At 0.7 and more the PSR is high again, but the box follows something else.
 # 2. $\lambda$ counts most where the patches have little power, at high frequencies: it takes the fine detail out of $A/B$.
 # 3. At 1 pixel: more fine detail, a higher PSR, and a box that is no worse. At 3 pixels the target is lost behind the occluder.
 # </details>
@@ -1092,7 +1092,7 @@ progress()
 #
 # ## Classic mistakes
 #
-# * **Conjugating the wrong factor.** If the response peaks on the other side of the centre, at the mirrored place, $F$ was used where $F^*$ belongs.
+# * **Conjugating the wrong factor.** With $F$ where $F^*$ belongs in $A$, the peak may be anywhere. If it is on the other side of the centre, at the mirrored place, both are swapped: the new patch is conjugated, and the learned one is not.
 # * **Learning at the old position.** The update needs a patch cut at the new centre.
 # * **Rows and columns.** The peak's row is a displacement in y.
 # * **Warps that are all the same.** A random generator that is re-seeded inside the warp function makes eight identical copies; some public code does this.

@@ -62,8 +62,7 @@ ScoreMapExplorer(sequence, other, runtimes)
 #
 # <details><summary>What to see</summary>
 #
-# There is always a brightest cell: a response has a maximum even when the target is absent. Whether that maximum is *high* is another question, and only the answer to that one tells
-# a lost target from a found one.
+# While the look-alike is in the search image, its exemplar mostly lights up the look-alike, more weakly than the target's own lights up the target. With the other object's exemplar the brightest cell is still on the target, at some frames nearly as bright as for the right one. A response always has a maximum, even when the object sought is absent; whether its height tells you so is measured further down, over many sequences.
 # </details>
 #
 # ## The idea
@@ -598,14 +597,14 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure fresh}} Left, the response of a new network to one pair; the title gives the mean over four pairs, which is above 0. Right, the loss on these four pairs as only the bias changes: it is lowest at a negative $b$, and there it lies below the dashed line.
+# {{figure fresh}} Left, the response of a new network to one pair; the title gives the mean over four pairs, which is above 0. Right, the loss on these four pairs as only the bias changes: it is lowest at a negative $b$, and there and at $b = 0$ it lies below the dashed line.
 #
 # <details><summary>What came of it</summary>
 #
-# The responses of a new network are positive nearly everywhere, because both images pass through the *same* filters: their features share a large common part, whose product with itself is positive. Such an offset raises the loss, by an amount that depends on how the weights were drawn: with PyTorch's default initialisation the loss
+# The responses of a new network are positive nearly everywhere, because both images pass through the *same* filters: their features share a large common part, whose product with itself is positive. Such an offset costs something, by an amount that depends on how the weights were drawn: with PyTorch's default initialisation the loss
 # at $b = 0$ stays near 0.693; with the course's own, which draws larger weights, it is nearly twice as high. A wrong factor or a forgotten bias would show here, before an hour of training.
 #
-# And yes, the loss can get below 0.693: once $b$ has taken the offset away, what is left of the response is higher at the target than elsewhere. Random filters know something.
+# And yes, the loss is a little below 0.693 already, and lower still once $b$ has taken the offset away: what is left of the response is higher at the target than elsewhere. Random filters know something.
 # </details>
 #
 # ## Your network, trained
@@ -891,7 +890,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# An untrained network responds to everything: the peak for an exemplar that is nowhere in the image is nearly as high as for the right one. After training that peak is low, because the loss asked for values below 0 wherever the target is not. Some other exemplars still get a high peak; they share colours or texture with something in the image.
+# An untrained network responds to everything: the peak for an exemplar that is nowhere in the image is nearly as high as for the right one. After training that peak is much lower than the target's own, though mostly still above 0: the loss asks for values below 0 wherever the target is not, and gets them only in part. Some other exemplars still get a high peak; they share colours or texture with something in the image.
 # </details>
 #
 # The card of the shipped network says how it was trained, and on what:
@@ -906,7 +905,7 @@ print(
 )
 if card.get("validation"):
     print(
-        f"on {card['recipe']['validation_pairs']} held-out pairs: loss {card['validation']['loss']:.3f}, peak within the radius for {card['validation']['hits']:.1%}"
+        f"on {card['recipe']['validation_pairs']} held-out pairs: loss {card['validation']['loss']:.3f}, peak within the radius for {card['validation']['hits']:.1%} of those that show the target"
     )
 
 # %% [markdown]

@@ -58,7 +58,7 @@ def crops(sequence, t):
 #
 # {{part}}
 #
-# One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. They differ only in how the two images are matched, with one exception: SiamFC has no head to train, so the backbone's last stage was trained instead.
+# One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. They differ in how the two images are matched. Besides, the network with concatenation is given a mask of the target; and SiamFC has no head to train, so the backbone's last stage was trained instead.
 
 # %%
 HeadExplorer(pair, other, networks)
@@ -78,7 +78,7 @@ HeadExplorer(pair, other, networks)
 # 1. A correlation map says *how similar* two things are at every position. Is it odd to read the sides of a box from it?
 # 2. The exemplar's own box is known exactly, yet its aspect ratio is used only for the size of the crop.
 #
-# It then tries two networks without correlation. In this lesson you build their components, and those of SiamRPN++, which keeps the correlation and changes everything else.
+# It then tries two networks without correlation. In this lesson you build their components, and those of SiamRPN++, which keeps a correlation, channel by channel, on a deep padded backbone.
 #
 # ## SiamConcatRPN: concatenate, and look far
 
@@ -297,7 +297,7 @@ alt = f"Four pairs: exemplars with their mask above, search images below with th
 plots.show(figure, alt=alt)
 
 # %% [markdown]
-# {{figure validation}} Four validation pairs, drawn as in the report: above, the exemplar and the box of its mask; below, the search image with truth, prediction, the anchor that overlaps most with the truth, and the jittered guide. (With OTB in your data folder two of the sequences are real.) The titles give the overlap of the prediction with the truth beside that of the guide it was given: a network that looks should be above its guide.
+# {{figure validation}} Four pairs from the sequences that trackers are measured on, drawn as in the report: above, the exemplar and the box of its mask; below, the search image with truth, prediction, the anchor that overlaps most with the truth, and the jittered guide. (With OTB in your data folder two of the sequences are real.) The titles give the overlap of the prediction with the truth beside that of the guide it was given: a network that looks should be above its guide.
 #
 # A guide is also a temptation. It says where the target *was*; a network can reach a low loss by moving that box to the nearest outline, without ever looking at the exemplar. The report gives this as the reason why SiamConcatRPN failed. You can measure it by giving the network a wrong mask. **Predict:** the mask is moved off the target, 16 pixels at a time. Which of the two does the box found stay with?
 
@@ -534,7 +534,7 @@ show_table(rows, "What each network costs", formats=".2f", first="network")
 # ### Exercise 09.6 · Spatial-aware sampling
 # {{exercise}}
 #
-# Why did nobody use a ResNet in a Siamese tracker before? Its convolutions are padded, and padding tells a network *where* it is looking: the border is black. If the target is always at the centre in training, the network need not compare; "at the centre" is a good enough answer. SiamRPN++ shifts the target in the search image at random, uniformly by up to a given number of pixels in each direction, so that its position says nothing. Its paper shows what networks trained with 0, 16 and 32 pixels expect, and settles on 64; lesson 10 repeats that experiment with a network that has seen ImageNet.
+# Why did a ResNet bring Siamese trackers so little before? Its convolutions are padded, and padding tells a network *where* it is looking: the border is black. If the target is always at the centre in training, the network need not compare; "at the centre" is a good enough answer. SiamRPN++ shifts the target in the search image at random, uniformly by up to a given number of pixels in each direction, so that its position says nothing. Its paper shows what networks trained with 0, 16 and 32 pixels expect, and settles on 64; lesson 10 repeats that experiment with a network that has seen ImageNet.
 #
 # Write where to cut: draw one shift for x and one for y, each uniform from −`shift` to `shift` and independent of the other. They are in pixels of the search image; the centre you return is in pixels of the frame. Whether the crop moves one way or the target the other does not matter.
 #
@@ -822,16 +822,16 @@ plots.show(figure, alt=words)
 print(f"hits at the end: {said}")
 
 # %% [markdown]
-# {{figure budget}} Hits on validation pairs during your training. For SiamFC a hit is a peak within 16 pixels of the target, for the others a box with an IoU above one half. These are not the same thing, so compare where the curves *begin*, and how they rise.
+# {{figure budget}} Hits on validation pairs during your training. For SiamFC a hit is a peak within 16 pixels of the target, for the others a box with an IoU above one half. These are not the same thing, so compare the curves' first points, which come after the first stretch of training, and how they rise.
 #
 # <details><summary>What came of it</summary>
 #
-# SiamFC begins high: the backbone's features match before any training, and a correlation has no weights to learn. The heads begin with almost no hits. They have the same features, but between these and a score stand weights that have learned nothing yet, and the box has to be learned as well.
+# SiamFC is high at its first point already: a correlation has no weights to learn, and the backbone's features have seen ImageNet. The heads have hardly any hits there. They have the same features, but between these and a score stand weights that have learned nothing yet, and the box has to be learned as well.
 # </details>
 #
 # ## The long run, and the report's own
 #
-# The next table has the results of a longer run, which ship with the course: the same networks, a few seeds each, tracking generated and real sequences; in addition, the up-channel head with another initialisation, and concatenation without its mask. *Held-out IoU* is the IoU of the most probable box on pairs not used for training, *fit* that of the proposal whose anchor is nearest to the target, whatever its score; the other columns come from tracking (AUC, and precision at 20 pixels). **Predict:** does concatenation choose better on pairs with its mask or without it? And which of the two tracks better?
+# The next table has the results of a longer run, which ship with the course: the same networks, a few seeds each, tracking generated and real sequences; in addition, the up-channel head with another initialisation, and concatenation without its mask. *Held-out IoU* is the IoU of the most probable box on pairs not used for training, *fit* that of the proposal whose anchor overlaps most with the target, whatever its score; the other columns come from tracking (AUC, and precision at 20 pixels). **Predict:** does concatenation choose better on pairs with its mask or without it? And which of the two tracks better?
 
 # %%
 heads = read_measured(RESULTS / "heads.json")
@@ -864,7 +864,7 @@ show_table(rows, caption, formats=".2f", first="network")
 show_table(paper["epfl_otb2015"], "OTB-2015, EPFL report")
 
 # %% [markdown]
-# *Start* says how the matching is initialised. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (both its convolutions begin as the same projection of φ), and so could the depth-wise head; the two heads that learn to compare have no such form. Networks that start alike differ in their heads alone. Starting as a similarity gave no lead: the up-channel head with this start minus the one with a random start is {{evidence similar-upchannel open}} in AUC on the real sequences and {{evidence similar-upchannel-generated below}} on the generated ones ({{see differences}}), where it stayed behind.
+# *Start* says how the matching is initialised. SiamFC's has no weights: it is a similarity. The up-channel head can be *initialised* as one too (the two convolutions of its scores begin as the same projection of φ; those of the offsets are random), and so could the depth-wise head; the two heads that learn to compare have no such form. Among the networks that start at random, backbone, pairs and steps are the same: they differ in their heads, and the two concatenations in the mask. SiamFC also had the backbone's last stage trained. Starting as a similarity gave no lead: the up-channel head with this start minus the one with a random start is {{evidence similar-upchannel open}} in AUC on the real sequences and {{evidence similar-upchannel-generated below}} on the generated ones ({{see differences}}), where it stayed behind.
 
 # %%
 real = {name: [r["otb+vot2014"] for r in of] for name, of in runs.items()}
@@ -942,7 +942,7 @@ plots.show(
 #
 # ## Remark 1: a box, read from a correlation?
 #
-# A score says *where*; the offsets say *how large*. If a box were an odd thing to read from a correlation, heads that correlate should be worse at the second task ({{see fit}}), even if they win at the first. So take the first task away: look only at the proposal whose anchor lies nearest to the target, whatever its score.
+# A score says *where*; the offsets say *how large*. If a box were an odd thing to read from a correlation, heads that correlate should be worse at the second task ({{see fit}}), even if they win at the first. So take the first task away: look only at the proposal whose anchor overlaps most with the target, whatever its score.
 
 # %%
 with_boxes = [name for name in arms if name != "siamfc"]
@@ -965,7 +965,7 @@ axes[0, 0].set(ylabel="IoU with the target", ylim=(0, 1))
 plots.show(figure, alt=f"IoU on held-out pairs by head and seed. {'; '.join(said)}.")
 
 # %% [markdown]
-# {{figure fit}} IoU on held-out pairs, a dot for each seed. Left, of the box that each network chooses: here the heads lie apart. Right, of the box at the right place, *fit*: here they lie close together, whether they correlate or not. What a head loses on pairs it loses mostly by choosing the wrong place.
+# {{figure fit}} IoU on held-out pairs, a dot for each seed. Left, of the box that each network chooses: here the heads lie apart. Right, of the box whose anchor overlaps most with the target, *fit*: here they lie close together, whether they correlate or not. What a head loses on pairs it loses mostly by choosing the wrong proposal.
 #
 # ## Remark 2: the aspect ratio of the exemplar
 #
@@ -1039,14 +1039,14 @@ print(", ".join(f"step {row['step']}: hits {row['hits']:.2f}" for row in rows))
 # ## What the figures say
 #
 # * **With this budget SiamFC is ahead of every head**, {{see differences}}; of the depth-wise head, which has the highest mean of them on the real sequences, by {{evidence siamfc-depthwise above}}. The reason is not shown: SiamFC's last stage was trained, too.
-# * **Among heads without a mask that began at random, so few pairs decide nothing in tracking**, {{see differences}}: up-channel minus depth-wise {{evidence upchannel-depthwise open}}, depth-wise minus broadcast {{evidence depthwise-broadcast open}}. As published, with many more pairs, broadcasting reaches SiamRPN ({{see heads}}).
-# * **On pairs, depth-wise correlation chooses better boxes than broadcasting**, left in {{see fit}} {{evidence choice-depthwise-broadcast above}}. There the target is anywhere within 64 pixels, and no window or penalty helps to choose.
-# * **Remark 1 is not borne out for depth-wise correlation**, right in {{see fit}}: at the right place the depth-wise head's boxes cannot be told from the broadcast head's {{evidence fit-depthwise-broadcast open}}. The up-channel head's are a little behind {{evidence fit-upchannel-broadcast below}}, with eleven times the weights to learn from the same pairs.
-# * **Remark 2 holds for the network, not for the tracker**, {{see aspect}}: without a mask the shape found does not follow the mark {{evidence mark-without-mask open}}, by construction. With the tracker's penalty it does, for the depth-wise head with a slope of {{evidence penalty-depthwise above}}. A mask makes the mark visible; `concat` follows it with a slope of {{evidence mask-concat above}}, 1 being all the way.
-# * **Nor do the heads only measure**, {{see aspect}}: depth-wise follows the shape seen, with a slope of {{evidence seen-depthwise above}}, but falls short of a slope of 1 by {{evidence unseen-depthwise above}}. So it was with size in lesson 08.
-# * **The mask helps on pairs and harms in tracking.** With it concatenation chooses better boxes on pairs, {{see fit}} {{evidence mask-pairs above}}, and tracks worse, {{see differences}} {{evidence mask-tracking below}}. The report's reason, that it follows its own errors, fits {{see temptation}}. Without a mask it cannot be told from broadcasting {{evidence unguided-broadcast open}}.
+# * **Among heads without a mask that began at random, so few pairs decide nothing in tracking**, {{see differences}}: up-channel minus depth-wise {{evidence upchannel-depthwise open}}, depth-wise minus broadcast {{evidence depthwise-broadcast open}}.
+# * **On pairs, depth-wise correlation chooses better boxes than broadcasting**, left in {{see fit}} {{evidence choice-depthwise-broadcast above}}.
+# * **Remark 1 is not borne out for depth-wise correlation**, right in {{see fit}}: at the right place the depth-wise head's boxes cannot be told from the broadcast head's {{evidence fit-depthwise-broadcast open}}. The up-channel head's are a little behind {{evidence fit-upchannel-broadcast below}}.
+# * **Remark 2 holds for the network, not for the tracker**, {{see aspect}}: without a mask the shape found does not follow the mark {{evidence mark-without-mask open}}, by construction. With the tracker's penalty it does, for the depth-wise head with a mean slope of {{evidence penalty-depthwise above}} (the figure has medians). A mask makes the mark visible; `concat` follows it with a mean slope of {{evidence mask-concat above}}, 1 being all the way.
+# * **Nor does the depth-wise head measure the shape**, {{see aspect}}: on the real sequences it follows what it sees only a little, with a mean slope of {{evidence seen-depthwise above}}, and falls short of 1 by {{evidence unseen-depthwise above}}.
+# * **The mask helps on pairs and harms in tracking.** With it concatenation chooses better boxes on pairs, {{see fit}} {{evidence mask-pairs above}}, and tracks worse, {{see differences}} {{evidence mask-tracking below}}. The report's reason, that it relies on its guide, fits {{see temptation}}; that in tracking its own errors become its guide was not measured apart. Without a mask it cannot be told from broadcasting {{evidence unguided-broadcast open}}.
 #
-# So is correlation the right match? For *where*, yes, as long as pairs are few: it knows from the start that a thing looks the same wherever it is. For *how large*, {{see fit}} shows no disadvantage of depth-wise correlation. It cannot carry the shape that was marked: that must come from a mask or the tracker.
+# So is correlation the right match? For *where*, depth-wise correlation is on held-out pairs; in tracking these runs do not tell. It knows from the beginning that a thing looks the same wherever it is; whether that still matters with many pairs was not measured here. For *how large*, {{see fit}} shows no disadvantage. It cannot carry the shape that was marked: that must come from a mask or the tracker.
 #
 # ## Where you stand
 

@@ -400,14 +400,14 @@ plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# {{figure effective}} The dashed square is the receptive field, as arithmetic finds it; brightness is how strongly a pixel really influences the central cell. A square half as wide as the field has a quarter of its area: if all pixels counted equally, it would hold 25 % of the gradient. Compare that with the three numbers below the figure. What a cell *responds to* is smaller than what it *can see*, which is why a field as large as the whole exemplar is not useless, and why the band is a rule of thumb.
+# {{figure effective}} The dashed square is the receptive field, as arithmetic finds it; brightness is how strongly a pixel really influences the central cell. A square half as wide as the field has a quarter of its area: if all pixels counted equally, it would hold 25 % of the gradient. Compare that with the three numbers below the figure. What a cell *responds to* is smaller than what it *can see*: one more reason to take the band as a rule of thumb.
 #
 # ## Ten twins
 #
 # ### Exercise 10.4 · The kernel that sets the field
 # {{exercise}}
 #
-# The columns of the table differ in their field, in steps of 8 pixels at stride 8. One way to get there (the slides do not name theirs) is to change the kernel of the *last* layer. Write which kernel sets the field to a wanted size, and how many cells per side a 127-pixel exemplar then has.
+# The columns of the table differ in their field, at stride 8 in steps of 8 pixels, with 16 between the largest two. One way to get there (the slides do not name theirs) is to change the kernel of the *last* layer. Write which kernel sets the field to a wanted size, and how many cells per side a 127-pixel exemplar then has.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -673,7 +673,7 @@ print("\n".join(said))
 # %% [markdown]
 # {{figure places}} Each square is a place of the target in the search image; the brighter, the further the peak lies from it, on average over the pairs. The numbers below compare the centre with the edge. An average like this one mixes two things: peaks on something else entirely, which may lie anywhere, and peaks that are drawn to the centre.
 #
-# Here is the same from the long run that ships with the course: three seeds, held-out pairs from videos and photographs, both families.
+# Here is the same from the long run that ships with the course: three seeds, both families, 24 held-out pairs: from a video, from photographs, and generated.
 
 
 # %%
@@ -868,7 +868,7 @@ print("; ".join(said))
 #
 # Lesson 09 met SiamRPN++'s answer: keep the padding, but move the target in the training pairs, uniformly up to 64 pixels each way, so that "at the centre" is no longer a good answer. There you saw it on blobs; here it is on trackers, with targets moved by at most 0, 16, 32 or 64 pixels, and everything else equal. Two padded networks take the test:
 #
-# * **lite0**: EfficientNet-Lite0, trained on ImageNet, padded in every layer, and frozen; only SiamRPN++'s heads are trained;
+# * **lite0**: EfficientNet-Lite0, trained on ImageNet, padded in every layer, and frozen; only SiamRPN++'s necks and heads are trained;
 # * **twin**: the padded AlexNet twin under SiamFC, trained from random weights, every layer of it.
 #
 # **Predict:** both see only centred targets at ±0 px. Which of them learns to answer "at the centre"?
@@ -1259,7 +1259,7 @@ print(f"hits at the end: {said}")
 #
 # <details><summary>What came of it</summary>
 #
-# In the shipped run, nearly seven times as long as the laptop's and with three seeds, the base network ends ahead of the one whose single cell sees everything {{evidence hits-whole above}}. Whether it also ends ahead of the padded one, three seeds do not tell {{evidence hits-padded open}}: their spread is as large as the difference.
+# In the shipped run, nearly seven times as long as the laptop's and with three seeds, the base network ends ahead of the one whose single cell sees everything {{evidence hits-whole above}}. Whether it also ends ahead of the padded one, three seeds do not tell {{evidence hits-padded open}}.
 # </details>
 #
 # Now the long run: nineteen twins, three seeds each, trained on the same pairs with a quarter of the channels, then used for tracking. The grey crosses are the slides' scores, for larger networks with pre-trained weights and much more data.
@@ -1304,7 +1304,7 @@ print("\n".join(said))
 #
 # ### Which claims are borne out?
 #
-# For each claim we take two columns that differ in one thing, and the difference for each seed (the same seed means the same pairs in the same order). Three differences have a mean and a 95 % interval, by Student's t: with two degrees of freedom its quantile is 4.30, not the normal distribution's 1.96. We call a claim *borne out* if the interval lies on the slides' side of zero, *contradicted* if it lies on the other, and *open* if it includes zero.
+# For each claim we take two columns that differ in the thing it names (and, except for padding, in what comes with it: cells, kernel, weights), and the difference for each seed (the same seed means the same pairs in the same order). Three differences have a mean and a 95 % interval, by Student's t: with two degrees of freedom its quantile is 4.30, not the normal distribution's 1.96. We call a claim *borne out* if the interval lies on the slides' side of zero, *contradicted* if it lies on the other, and *open* if it includes zero.
 
 # %%
 CLAIMS = (
@@ -1422,7 +1422,7 @@ show_table(rows, "Frames per second, and times the plain speed", formats=".1f", 
 #
 # ### Trained longer, or begun elsewhere
 #
-# Three networks under SiamFC come with the course. AlexNet and CIResNet-22 began with random weights; EfficientNet-Lite0 began as ImageNet left it, and only its last stage was trained (for lesson 09). Their cards say how many pairs each of them saw; the figure shows the outcome, sequence by sequence. **Predict:** AlexNet saw 188,000 pairs, CIResNet-22 136,000, and Lite0 9,600. Which is ahead?
+# Besides the twins, three networks under SiamFC come with the course. AlexNet and CIResNet-22 began with random weights; EfficientNet-Lite0 began as ImageNet left it, and only its last stage was trained (for lesson 09). Their cards say how many pairs each of them saw; the figure shows the outcome, sequence by sequence. **Predict:** AlexNet saw 188,000 pairs, CIResNet-22 136,000, and Lite0 9,600. Which is ahead?
 
 # %%
 from course_lib.models.weights import find_weights, read_card
@@ -1487,7 +1487,7 @@ plots.show(figure, alt=words)
 print(said.replace("; ", "\n"))
 
 # %% [markdown]
-# {{figure real}} One column for each real target, sorted by AlexNet's AUC. The narrow AlexNet does not come with the course: it is the twin without padding, with a quarter of AlexNet's channels, trained with CIResNet-22's recipe on the same 136,000 pairs. Look at the table's columns *pairs* and *start* before you praise or blame a backbone.
+# {{figure real}} One column for each real target, sorted by AlexNet's AUC. The narrow AlexNet does not come with the course: it is the twin without padding, with a quarter of the channels of SiamFC's own AlexNet and no more than half of the shipped one's, trained with CIResNet-22's recipe on the same 136,000 pairs. Look at the table's columns *pairs* and *start* before you praise or blame a backbone.
 #
 # <details><summary>What came of it</summary>
 #
@@ -1542,21 +1542,21 @@ plots.show(figure, alt=words)
 print(f"ours: {', '.join(said)}")
 
 # %% [markdown]
-# {{figure published}} Blue and orange are published; the green dots are the course's own networks, on other sequences: compare their order, not their values. In the published rows the deeper backbone gains .065 under SiamFC (OTB-2015, VID: .579 to .644) and .029 under SiamRPN (.637 to .666); GOT-10k instead of VID adds .010 more (.654). Published values have no intervals. CIResNet-22 under SiamRPN is published only: `--set backbone=ciresnet22` with `recipes/train_siamrpn_gpu.yaml` exists, but was not run.
+# {{figure published}} Blue and orange are published; the green dots are the course's own networks, on other sequences: compare their order alone. In the published rows the deeper backbone gains .065 under SiamFC (OTB-2015, VID: .579 to .644) and .029 under SiamRPN (.637 to .666); GOT-10k instead of VID adds .010 more (.654). CIResNet-22 under SiamRPN was not run here.
 #
 # <details><summary>Where the sources disagree</summary>
 #
-# The slides and the public repository disagree on CIResNet-22W, .664 and .674, and on a name: the slides' *CiResNext22-RPN* is the repository's CIResNet-22 under SiamRPN. Here the repository is followed; and the slides' *CiResNext23-FC*, also in the repository's table, is listed as CIResNeXt-22, the only such network described.
+# The slides and the public repository disagree on CIResNet-22W, .664 and .674, and on a name: the slides' *CiResNext22-RPN* is the repository's CIResNet-22 under SiamRPN. Here the repository is followed; the *CiResNext23-FC* of both is listed as CIResNeXt-22, the only such network described.
 # </details>
 #
 # ## What the figures say
 #
 # * **The padded twin's tracker stays behind** ({{see behind}}): on the generated sequences AlexNet's boxes (one training) stay behind by {{evidence behind above}} px more than the unpadded twin's.
-# * **That it learns to answer "at the centre" is not shown** ({{see lag}}, {{see cure}}): on the frozen, padded Lite0, the heads trained with targets moved by ±64 px lag {{evidence lite0-lag above}} px less than those trained without, and the shift is worth {{evidence lite0-real open}} in AUC; in the padded twin both are open, {{evidence twin-lag open}} px and {{evidence twin-real open}}. Longer training is the next thing to try.
-# * **What padding costs depends on how the targets move** ({{see claims}}): without it AlexNet's twin gains {{evidence padding-alexnet above}} on the generated sequences; on the real ones nothing is decided {{evidence padding-alexnet-real open}}.
-# * **A large field puts the peak further away; overlap alone is not shown to** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
-# * **Most of the published analysis can be neither confirmed nor refuted with three small seeds** ({{see claims}}), such as what stride 16 costs {{evidence stride16-alexnet open}}. What would decide it: the start from ImageNet that the authors had, or many more seeds.
-# * **A deeper backbone is no gain by itself** ({{see real}}): on the real targets the shipped CIResNet-22 cannot be told from the shipped AlexNet {{evidence cir-shipped open}}, and on equal pairs three seeds leave it open, too {{evidence cir-pairs open}}. The published gain ({{see published}}) comes with a start from ImageNet; with such a start Lite0 is ahead of CIResNet-22 {{evidence lite0-cir above}}.
+# * **That it learns to answer "at the centre" is not shown** ({{see lag}}, {{see cure}}): on the frozen, padded Lite0, the heads trained with targets moved by ±64 px lag {{evidence lite0-lag above}} px less than those trained without, and the shift is worth {{evidence lite0-real open}} in AUC; in the padded twin both are open, {{evidence twin-lag open}} px and {{evidence twin-real open}}.
+# * **Padding costs on the generated sequences and not on the real ones** ({{see claims}}): without it AlexNet's twin gains {{evidence padding-alexnet above}} on the generated sequences; on the real ones nothing is decided {{evidence padding-alexnet-real open}}, and ResNet's padded twin is even ahead {{evidence padding-resnet-real below}}. Why the two benchmarks differ is not shown; faster targets are one candidate.
+# * **With a larger field, got by a larger last kernel, the peak lies further away; overlap alone is not shown to do this** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
+# * **Most of the published analysis can be neither confirmed nor refuted with three small seeds** ({{see claims}}), such as what stride 16 costs {{evidence stride16-alexnet open}}.
+# * **That a deeper backbone is a gain by itself is not shown** ({{see real}}): on the real targets the shipped CIResNet-22 cannot be told from the shipped AlexNet {{evidence cir-shipped open}}, and on equal pairs three seeds leave it open, too {{evidence cir-pairs open}}. The published gain ({{see published}}) comes with a start from ImageNet; with such a start Lite0 is ahead of CIResNet-22 {{evidence lite0-cir above}}.
 #
 # ## An open task
 #

@@ -68,13 +68,13 @@ MarginExplorer(crowd, lite0, every=by_profile(smoke=12, laptop=6, gpu=6))
 #
 # {{part}}
 #
-# SiamRPN++ (lesson 09) slides the exemplar over the search image channel by channel, and a head turns these maps into scores. SiamMargin's authors looked at its correlation map and found it *distorted*: its peak was not on the target, although the score's peak was. Nothing in the loss asks for a map that is highest where the similarity is greatest; the head can turn any map into a good score. Their remedy, as far as the slides describe it:
+# SiamRPN++ (lesson 09) slides the exemplar over the search image channel by channel, and a head turns these maps into scores. SiamMargin's authors looked at its correlation map and found it *distorted*: its peak was not on the target, although the score's peak was. Nothing in the loss asks for a map that is highest where the similarity is greatest; the head can turn any map into a good score. Here is their remedy, as the course reads the slides:
 
 # %%
 plots.show(*siammargin_diagram(SiamMargin(backbone="lite0")))
 
 # %% [markdown]
-# {{figure diagram}} SiamMargin on the backbone of this lesson. Four things are new since lesson 09: the correlation is a cosine; in training a loss with a margin reads the *map*, below any head; while tracking, ROI-Align cuts new templates out of search features that have been computed anyway, and a running average collects them; and after a map without a high peak the tracker searches once more, in a larger image. You will build all four. In the authors' tracker a proposal head follows the map; in the course's tracker the map itself is the answer, as in SiamFC. Lite0 is padded (lesson 10), so the template is not the whole of the exemplar's map but its central cells; {{see central}} shows why.
+# {{figure diagram}} SiamMargin on the backbone of this lesson. Four things are new since lesson 09: the correlation is a cosine; in training a loss with a margin reads the *map*, below any head; while tracking, ROI-Align cuts new templates out of search features that have been computed anyway, and a running average collects them; and after a map without a high peak the tracker searches once more, in a larger image. You will build all four. The slides name the loss, the update with ROI-Align and "one more search"; the cosine, and when and where to search again, are the course's own. In the authors' tracker a proposal head follows the map; in the course's tracker the map itself is the answer, as in SiamFC. Lite0 is padded (lesson 10), so the template is not the whole of the exemplar's map but its central cells; {{see central}} shows why.
 #
 # Is the map really distorted? Here are the correlation map and the score of a SiamRPN++, and both again for a second one, which was trained with a loss on the map as well. The map is the sum over channels, as a cosine (see the exercise below), averaged over the network's levels.
 
@@ -582,7 +582,7 @@ print(f"P = 0.9: {listing}")
 # ### Exercise 11.8 · Not at once
 # {{exercise}}
 #
-# At first target and background have nearly the same cosine; a margin of 0.2 cannot be met anywhere, and every cell pulls. So the margin rises linearly from 0 during the first part of training. Write the margin after a given fraction of the steps.
+# At first the target is far from what the margin asks. With $b = ½$ and a margin of 0.2 it should reach a cosine of 0.7; in Lite0 as ImageNet left it, its mean is about 0.5, with the look-alikes' at about 0.35 ({{see distance}}, left). So the margin rises linearly from 0 during the first part of training. Write the margin after a given fraction of the steps.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1146,7 +1146,7 @@ frames = sum(len(c) for c in few)
 show_table(rows, f"{len(few)} sequences, {frames} frames; EAO over {low} … {high} frames")
 
 # %% [markdown]
-# Sequences picked like this say nothing about sequences in general, and one failure more or less changes the order of the rows. The long run has 40 generated sequences with look-alikes, the 8 real VOT-2014 sequences, 5 real targets among look-alikes, and, for each kind of network (an *arm*), three that differ in their random seed. Its networks start where yours did, from Lite0 as ImageNet left it, and saw 11,200 pairs each, from videos and photographs as well; in the two SiamRPN++ arms only necks and heads were trained. SiamFC has its own labels (lesson 05): right within 16 pixels, wrong beyond, no ring. The update alone and the wider search alone were run with the first seed only. The first table gives all rows of the slides' table, measured on VOT2019 under the real-time rule; beside each stands our tracker with the same switches on, for the first seed, on VOT-2014 without a clock. The EAO columns are not comparable: VOT has published an interval of lengths for each year since 2015, when EAO was introduced, so there is none for these sequences; the course takes the middle half of the sequences' own lengths. The second table has every arm, with means over the seeds; the rows with the update alone and with the wider search alone have the first seed only, so read their effect from {{see switches}} and not by comparing neighbouring rows.
+# Sequences picked like this say nothing about sequences in general, and one failure more or less changes the order of the rows. The long run has 40 generated sequences with look-alikes, the 8 real VOT-2014 sequences, 5 real targets among look-alikes, and, for each kind of network (an *arm*), three that differ in their random seed. Its networks start where yours did, from Lite0 as ImageNet left it, and saw 11,200 pairs each, from videos and photographs as well; in the two SiamRPN++ arms only necks and heads were trained. SiamFC has its own labels (lesson 04): right within 16 pixels, wrong beyond, no ring. The update alone and the wider search alone were run with the first seed only. The first table gives all rows of the slides' table, measured on VOT2019 under the real-time rule; beside each stands our tracker with the same switches on (where "margin" also means the softmax in place of the logistic loss), for the first seed, on VOT-2014 without a clock. The EAO columns are not comparable: VOT has published an interval of lengths for each year since 2015, when EAO was introduced, so there is none for these sequences; the course takes the middle half of the sequences' own lengths. The second table has every arm, with means over the seeds; the rows with the update alone and with the wider search alone have the first seed only, so read their effect from {{see switches}} and not by comparing neighbouring rows.
 
 # %%
 slides = read_measured(RESULTS / "siammargin_published.json")
@@ -1297,7 +1297,7 @@ for group in ("look-alikes", "vot2014"):
 show_table(rows, "Failures by sequence", formats=".1f", first="sequence")
 
 # %% [markdown]
-# And what do these failures look like? The rule for the choice: the sequences with the most failures in that table, each in the first frame in which the shipped tracker's box does not touch the target; with OTB and VOT-2014 in your data folder these are the real ones, otherwise the generated ones on which the long run failed most.
+# And what do these failures look like? The rule for the choice: the sequences with the most failures in that table, each in the first frame in which the shipped tracker's box does not touch the target, or, if it always does, where they overlap least; with OTB and VOT-2014 in your data folder these are the real ones, otherwise the generated ones on which the long run failed most.
 
 # %%
 real = {sequence.name: sequence for sequence in real_sequences()}

@@ -321,7 +321,7 @@ plots.show(*compared_climbs(mended_climb, "mended"))
 #
 # ## Features inside a box, with a gradient
 #
-# What is inside a box? Lesson 11 cut templates out of a feature map with ROI-Align: a few points in each part of the box, read between the cells. Nothing jumps when the box moves. But torchvision's version returns no gradient with respect to the box, only with respect to the features; and points see nothing of what lies between them.
+# What is inside a box? Lesson 11 cut templates out of a feature map with ROI-Align: one point in each part of the box, read between the cells. Nothing jumps when the box moves. But torchvision's version returns no gradient with respect to the box, only with respect to the features; and points see nothing of what lies between them.
 #
 # PrPool (*precise* ROI pooling) takes the mean over each part instead, by an exact integral. A map with values at its cells becomes a surface when each value is spread over its neighbourhood as a *tent* (bilinear interpolation); along one axis the tent is a *hat*, $\max(0, 1 - |t|)$. The integral of a sum of hats is a sum of integrals of hats. So one function does it all:
 #
@@ -1036,7 +1036,7 @@ print("; ".join(told))
 #
 # ## With and without
 #
-# What is this worth to a whole tracker? The real sequences of OTB and VOT-2014, one pass: ATOM as it is, and ATOM that finds its size by trying five scales instead, with the same classifier. Beside them SiamFC, which tries scales; SiamRPN++ on the same backbone, which regresses boxes; and, as "dimp", the same refinement with the classifier that ends lesson 13. The success at the usual IoU of .5 says little about this: a tracker that merely stays on the target reaches that IoU. So look at .5 to .9. **Predict:** at which IoU does refinement matter most?
+# What is this worth to a whole tracker? The real sequences of OTB and VOT-2014, one pass: ATOM as it is, and ATOM that finds its size by trying five scales instead, with the same classifier. Beside them SiamFC, which tries scales; SiamRPN++ on the same backbone, which regresses boxes; and, as "dimp", the same refinement with the classifier that ends lesson 13. The success at the usual IoU of .5 does not tell a box that fits from one that is merely not far off. So look at .5 to .9. **Predict:** at which IoU does refinement matter most?
 
 # %%
 kept = read_measured(RESULTS / "atom_real_sequences.json")
@@ -1120,7 +1120,7 @@ print(measured_words(sizes))
 #
 # And the scales? In one look they correct less. But a tracker that can change its size by only a few per cent cannot add a larger error than that either; and it can change it again in the next frame.
 #
-# What would cure it is not shown here. The published network was trained on LaSOT, TrackingNet and COCO; this one on 20 videos and 926 photographs, with pieces in four pairs of ten. Whether that is the difference, `recipes/train_atom_gpu.yaml` could tell, for whoever has a GPU and the data; this figure is the test.
+# What would cure it is not shown here. The published network was trained on LaSOT, TrackingNet and COCO; this one on nine tenths of 20 videos and 926 photographs and on generated pairs, with pieces in four pairs of ten. Whether that is the difference, `recipes/train_atom_gpu.yaml` could tell, for whoever has a GPU and the data; this figure is the test.
 # </details>
 #
 # ## What the figures say
@@ -1191,7 +1191,7 @@ progress()
 # * **Taking the best-judged box instead of a mean.** Among many boxes the one with the highest prediction is the one whose error was the luckiest.
 # * **Steps without the factors.** The gradient falls with the sides of the box: without the factors no single length suits both small and large boxes: one that is right for a small box hardly moves a large one, and one that is right for a large box throws a small one too far. With $(w, h, w, h)$ both move as many pixels.
 # * **Gradients from one step in the next.** `backward` adds to what is there, and each step goes along the sum of all before it.
-# * **Comparing at an IoU of .5.** There a box that fits and one that merely covers count the same.
+# * **Comparing at an IoU of .5 alone.** There a box that fits and one that is merely not far off count the same.
 #
 # ## Read next
 #

@@ -169,7 +169,7 @@ def _at_the_origin(B: np.ndarray, added: float) -> np.ndarray:
     "mosse.filter",
     reference=mosse.train_filter,
     mistakes={
-        "your response would peak at the mirrored position: in A, F is conjugated, not G": (
+        "in A, F is conjugated and G is not; yours is the other way round": (
             0,
             _parts(A=lambda F, G, k: np.sum(F * np.conj(G), axis=0)),
         ),
