@@ -1331,7 +1331,7 @@ plots.show(
 #
 # ## An open task
 #
-# The thresholds are ATOM's, chosen for its features and for videos of people and cars. Choose one of them anew for Lite0. The rule: choose on generated sequences that belong to no benchmark; then compare *once* on sequences with look-alikes, over all of them, with an interval.
+# The thresholds are those of ATOM's public code, whose features and videos are others. Choose one of them anew for Lite0. The rule: choose on generated sequences that belong to no benchmark; then compare *once* on sequences with look-alikes, over all of them, with an interval.
 
 # %%
 trials = [
@@ -1391,7 +1391,7 @@ progress()
 # 5. DiMP's step divides $\lVert g\rVert^2$ by $\lVert Jg\rVert^2 + \lambda\lVert g\rVert^2$. What happens for a loss that is not quadratic?
 # <details><summary>Answer</summary>
 #
-# The length is exact for the linear part of the residuals. Where a step crosses the bend of the hinge it is only nearly right. That is what the learned factor on the step is for.
+# The length is exact for the linear part of the residuals. Where a step crosses the bend of the hinge it is only nearly right. The published network learns a factor on the step besides.
 # </details>
 #
 # ## Classic mistakes

@@ -247,7 +247,7 @@ def attention(q, k, v, heads):
 
 
 # %% [markdown]
-# Four maps of the same search image: the correlation with a single cell, the mean of the backbone's features over the template's target; the softmax of that correlation; and your attention from the tokens of the template's target, in the first block and in the last, for the heads of {{see look}}. **Predict:** in which maps are there cells outside the target's box that are higher than the highest inside?
+# Four maps of the same search image: the correlation with a single cell, the mean over the template's target of the features that attention is given; the softmax of that correlation; and your attention from the tokens of the template's target, in the first block and in the last, for the heads of {{see look}}. **Predict:** in which maps are there cells outside the target's box that are higher than the highest inside?
 
 
 # %%
@@ -606,7 +606,7 @@ def heat_map(boxes, n):
 
 
 # %% [markdown]
-# Here is what your function asks for: for the target of this search image, and for boxes around the same centre that are smaller and larger. On the right, the radius over the size of a square target: as `radius_of` computes it, and by the three equations behind it (corners both in, both out, one of each). CornerNet's published code divides by 2 where the solution says $2a$, and takes the larger root of the first two; OSTrack's code does so too.
+# Here is what your function asks for: for the target of this search image, and for boxes around the same centre that are smaller and larger. On the right, the radius over the size of a square target: as `radius_of` computes it, and by the three equations behind it (corners both in, both out, one of each). CornerNet's code as first published divides by 2 where the solution says $2a$, and takes the larger root of the first two; a later version of it is mended, OSTrack's code has the first form.
 
 
 # %%
@@ -652,7 +652,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure heat}} Three heat maps, with their boxes; the cross is the exact centre, the brightest cell the rounded one. Right, two radii. A target of four cells is what the tracker's search image shows: a quarter of its side. There the published code gives a radius of one cell; by the equations it would be 0, and the heat map a single point. So what looks like a slip has become part of the recipe.
+# {{figure heat}} Three heat maps, with their boxes; the cross is the exact centre, the brightest cell the rounded one. Right, two radii. A target of four cells is what the tracker's search image shows: a quarter of its side. There the code as first published gives a radius of one cell; by the equations it would be 0, and the heat map a single point. So what looks like a slip has become part of the recipe.
 #
 # **A good place to stop.** The network is whole, and knows what it should say.
 
@@ -1110,7 +1110,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The network that never sees the template is, in {{see arms}}, the floor for the arms with its backbone: only what is above it has been gained by comparing. After so few steps nothing lies above it, as far as can be told: there is no sign yet that the network compares. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. It need not surprise that a network without position codes cannot be told apart from the recipe as it is: its backbone is padded, and lesson 10 has shown that padding gives the place away. All intervals are below, under *What the figures say*.
+# The network that never sees the template is, in {{see arms}}, the floor for the arms with its backbone: only what is above it has been gained by comparing. After so few steps the recipe as it is {{evidence stream-joint open}} and the network without position codes cannot be told from it. The asymmetric one lies above it {{evidence asymmetric-joint above}}; of several comparisons one may do so by chance. So there is hardly a sign yet that the networks compare. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. It need not surprise that a network without position codes cannot be told apart from the recipe as it is: its backbone is padded, and lesson 10 has shown that padding gives the place away. All intervals are below, under *What the figures say*.
 # </details>
 #
 # ## What the figures say

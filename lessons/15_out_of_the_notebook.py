@@ -479,7 +479,7 @@ AttentionExplorer(sequence, thinned)
 #
 # <details><summary>What to see</summary>
 #
-# The target's box holds 16 cells, and in every one of the 59 frames some of them are grey: 3 to 10, most often near its centre. The cells that stay are never in one piece: the largest holds between two fifths and nine tenths of the 126 cells, and up to fifteen smaller ones lie around it. Judged by the square of its cell, the peak leaves the target in two frames. In frame 28 ten of the target's cells are grey; but there the peak leaves the target with all tokens, too. In frame 41 eleven of them are left, and the peak lies at the edge of the box, on a cell that was removed, where the head met a zero; with all tokens it stays on the target. With all tokens, however, it leaves the target in six frames. One sequence of 59 frames does not say how two trackers compare.
+# The target's box holds 16 cells, and in every one of the 59 frames some of them are grey: 3 to 10, most often near its centre. Counted by shared sides, the cells that stay are never in one piece: the largest holds between two fifths and nine tenths of the 126 cells, and up to fifteen smaller ones lie around it. Judged by the square of its cell, the peak leaves the target in two frames. In frame 28 ten of the target's cells are grey; but there the peak leaves the target with all tokens, too. In frame 41 eleven of them are left, and the peak lies at the edge of the box, on a cell that was removed, where the head met a zero; with all tokens it stays on the target. With all tokens, however, it leaves the target in six frames. One sequence of 59 frames does not say how two trackers compare.
 # </details>
 #
 # **A good place to stop.** You know what can be left out, and what it saves.
@@ -490,7 +490,7 @@ AttentionExplorer(sequence, thinned)
 #
 # Run the cells above; your answers are saved in them.
 #
-# What does attention bring over what came before? Trackers that were published differ in everything: data, backbone, steps. So here networks of this course get the same: pairs from the same videos and photographs, drawn with the same probabilities, and as many steps. Only ATOM's pairs are cut as it needs them, and all of them show the target. SiamRPN++ and ATOM have the same frozen backbone as the one stream; SiamFC is nothing but a backbone, so there its last stage is trained. **Predict:** in which order do they come out?
+# What does attention bring over what came before? Trackers that were published differ in everything: data, backbone, steps. So here networks of this course get the same: pairs from the same videos and photographs, drawn with the same probabilities, and as many steps. Only ATOM's pairs are cut as it needs them, from frames nearer together; all of them show the target, and no look-alikes are pasted into them. SiamRPN++ and ATOM have the same frozen backbone as the one stream; SiamFC is nothing but a backbone, so there its last stage is trained. **Predict:** in which order do they come out?
 
 
 # %%
@@ -603,12 +603,12 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# On generated sequences, {{see why}}, the place seems to make the difference: told the true place, the two are level as far as the intervals say; told the true size, the one stream stays behind. On the real ones it is not the place: told that, the one stream stays behind about as far as before. Told the true size, whether it stays behind is open, but more than half of the difference of the means is still there. So size explains the difference at most in part. The one stream's tracker takes the size of every single frame as it comes; SiamRPN++'s tracker penalises and smooths changes of size. The next figure tests whether that is why.
+# On generated sequences, {{see why}}, the two alone cannot be told apart; told the true place, they are level as far as the intervals say; told the true size, the one stream stays behind. On the real ones it is not the place: told that, the one stream stays behind about as far as before. Told the true size, whether it stays behind is open. So how much of the difference size explains, these sequences do not say: all of it and none of it lie within the intervals. The one stream's tracker takes the size of every single frame as it comes; SiamRPN++'s tracker penalises and smooths changes of size. The next figure tests whether that is why.
 #
 # On held-out pairs SiamRPN++ reaches after 1,000 steps what the one stream reaches between 5,000 and 6,000. The arms of lesson 14 show what is missing at first: after 1,500 steps the one stream cannot be told apart from a network that never sees the template, while the three that have a comparison built in, or learn one on the first frame, are ahead with the same pairs, {{see pairs}}. So at that point there is no sign yet that it compares. Whether more pairs would close the rest of the gap has not been measured.
 # </details>
 #
-# Is it the smoothing, then? The one stream can have some: after every frame it believes only a fraction of the change of size that it found. And SiamRPN++ can do without: no penalty, and a rate of 1. **Predict:** which of the two changes more?
+# Is it the smoothing, then? The one stream can have some: after every frame it believes only a fraction of the change of size that it found. And SiamRPN++ can nearly do without: no penalty, and a rate of 1, at which only the proposal's probability still holds its size back. **Predict:** which of the two changes more?
 
 # %%
 figure, axes = plots.new_figure(width=8.4, height=2.4, columns=2)
@@ -635,7 +635,7 @@ print("\n".join(words))
 #
 # <details><summary>What came of it</summary>
 #
-# On the real targets SiamRPN++ without its penalty and its smoothing is worse {{evidence unsmoothed-real below}}; but smoothing gains the one stream nothing that could be told from 0, at any of the three rates (at 0.3 {{evidence smoothed-real open}}, and on the generated sequences {{evidence smoothed-generated open}}). So the tracker around the network explains at most a part of the difference of {{see real}}. What is wrong with the one stream's sizes is not what this kind of smoothing mends.
+# On the real targets SiamRPN++ without its penalty and at a rate of 1 is worse {{evidence unsmoothed-real below}}; but smoothing gains the one stream nothing that could be told from 0, at any of the three rates (at 0.3 {{evidence smoothed-real open}}, and on the generated sequences {{evidence smoothed-generated open}}). So the tracker around the network explains at most a part of the difference of {{see real}}. What is wrong with the one stream's sizes is not what this kind of smoothing mends.
 # </details>
 #
 # ### What was published
@@ -771,7 +771,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# One sequence has one story: a tracker that never finds its target again has many lost frames that look alike, and another score that falls for a moment may have a large area from a few frames. The figure below has 24 sequences, and intervals.
+# In this sequence SiamFC's peak and the one stream's score, whose areas are the largest on a laptop. But one sequence has one story: a tracker that never finds its target again has many lost frames that look alike, and another score that falls for a moment may have a large area from a few frames. The figure below has 24 sequences, and intervals.
 # </details>
 
 # %%

@@ -646,7 +646,7 @@ plots.show(*standings_plot(table))
 #
 # <details><summary>What came of it</summary>
 #
-# Compare the lines' lengths with the gaps between the dots of one panel. The sequences are few; the intervals say so. That a protocol takes more runs from each sequence does not give it more sequences: the runs of one sequence share its trouble.
+# In multi-start, on a laptop's six sequences: there MOSSE and KCF lie close together, under intervals of nearly half the scale. Compare the lines' lengths with the gaps between the dots of one panel. The sequences are few; the intervals say so. That a protocol takes more runs from each sequence does not give it more sequences: the runs of one sequence share its trouble.
 # </details>
 #
 # How alike are two rankings? *Kendall's* $\tau_K$ counts pairs of trackers: those that both protocols order alike minus those they order differently, divided by all pairs. It is 1 for the same order, −1 for the opposite.
@@ -713,7 +713,7 @@ else:
 #
 # <details><summary>What came of it</summary>
 #
-# The table says which two agree most, but it has no interval for the difference of two of its rows. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other sequences would have reversed it as well. One pair of 190 surely changes places between one pass and supervision, {{see board}}: DiMP is ahead of SiamBroadcastRPN in one pass and behind it where each loss counts. One is not many: if no two trackers differed at all, and the two protocols were independent, a pair would pass both tests with probability 2 · .025², and one table in four would show such a pair.
+# The table says which two agree most, but it has no interval for the difference of two of its rows. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other sequences would have reversed it as well. One pair of 190 surely changes places between one pass and supervision, {{see board}}: DiMP is ahead of SiamBroadcastRPN in one pass and behind it where each loss counts. One is not many: if no two trackers differed at all, and the two protocols were independent, a pair would pass both tests with probability 2 · .025², and a table of 190 pairs would have 0.24 of them on average.
 #
 # The real-time rule changes nothing for a tracker that keeps up. A tracker that takes a little longer than a twentieth of a second is late in many frames; in each of them it is scored with an old box, around which it then searches. ATOM with the search over scales, first in the other three panels, falls to the lower half.
 # </details>

@@ -362,7 +362,7 @@ bench
 #
 # <details><summary>What to see</summary>
 #
-# With the true box, on the frames of the film: the target leaves the view and is away from frame 50 to 61. `mosse` loses it before and says so: unsure in frame 36 and again from 43 on, lost from 48. It stands still, and in this film it is not sure again. `mosse-redetection` is on the target again in frame 71. But in frame 36 it had found something else at once, and was sure of that for 34 frames. Your box is another, so your frames may be others.
+# With the true box, on the frames of the film: the target leaves the view and is away from frame 50 to 61. `mosse` loses it before and says so: unsure in frame 36 and again from 43 on, lost from 48. It stands still, and in this film it is not sure again. `mosse-redetection` is on the target again in frame 72. But in frame 36 it had found something else at once, and was sure of that for 34 frames. Your box is another, so your frames may be others.
 # </details>
 #
 # What you did is kept: `bench.repeat("kcf")` runs the same frames and boxes with another tracker, `bench.export("folder")` writes a film and a table. `make demo` shows the bench as a page of its own, and outside a browser there are `python -m course_lib live --camera 0 --select` and `python -m course_lib track --video my.mp4 --select`. VS Code refuses the webcam: use a file there, or the command.
@@ -896,7 +896,7 @@ show_table(rows, "The course, lesson by lesson", first="lesson")
 #
 # The slides on SiamDW that this course follows close with a complaint and with advice. The complaint is a "false prosperity": many works are hard to reproduce, and unstable from data set to data set. The advice stands for the most part under *to fresher*. In this course's words, and with what you have seen:
 #
-# * **Begin small.** Start from SiamFC on AlexNet, they say, and be patient. You did: a filter in closed form came first, and it is still in every table as a floor.
+# * **Begin small.** Start from SiamFC on AlexNet, they say, and be patient. You did: a filter in closed form came first, and it is still on the leaderboard.
 # * **Reproduce honestly.** Not every published number can be reached, and not every one should be tried. Say what you changed, what you trained on, and what failed.
 # * **Do not trust one number, not even your own.** "Believe in your experiments": several seeds, an interval, a second protocol, a look at the worst sequence.
 # * **Do not pile up tricks.** One change at a time, on sequences that are not those of the test. There is no best tracker for everything; know what yours is for.

@@ -27,6 +27,8 @@ EVIDENCE = {
     "positions": partial(arm_minus, "no position codes"),
     "joint": partial(arm_minus, "template not seen"),
     "asymmetric": partial(arm_minus, "asymmetric"),
+    "asymmetric-joint": partial(arm_minus, "asymmetric", other="template not seen"),
+    "stream-joint": partial(arm_minus, "one stream", other="template not seen"),
     "from-random": partial(arm_minus, "convolutions from random weights"),
     "convolutions-patches": partial(
         arm_minus, "convolutions from random weights", other="patches from random weights"
