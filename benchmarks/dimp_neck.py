@@ -2,8 +2,9 @@
 
 python benchmarks/dimp_neck.py recipes/train_dimp_lite0.yaml --write results/dimp_neck.json
 
-The arms begin as the identity or at random, with the same pairs, seed and steps; "not trained" is
-the identity as it is, and "ATOM's classifier" learns the same first image by conjugate gradients.
+The arms begin as the identity or at random, with the same pairs, seed and steps; the last two also
+have fewer channels, or DiMP-18's residual block, whose last step is a ReLU. "not trained" is the
+identity as it is, and "ATOM's classifier" learns the same first image by conjugate gradients.
 `hits` is the share of the held-out pairs whose peak is within 16 px of the target, by the number of
 steps that the filter was given; `development` the AUC of the tracker on 20 generated sequences
 and the held-out training videos; `real` that on the real targets, one pass, which chooses nothing.
@@ -45,12 +46,8 @@ from course_lib.training.validation import VALIDATION_SEED
 ARMS: dict[str, dict[str, Any]] = {
     "from the identity": {},
     "at random": {"predictor.as_identity": False},
-    "at random, with a block": {
-        "predictor.as_identity": False,
-        "predictor.channels": 64,
-        "predictor.blocks": 1,
-    },
-    "labels learned too": {"predictor.learned": True},
+    "at random, 64 channels": {"predictor.as_identity": False, "predictor.channels": 64},
+    "at random, with a block": {"predictor.as_identity": False, "predictor.blocks": 1},
 }
 SHIPS = "from the identity"
 STEPS = (0, 1, 2, 5, 10, 50)  # of the filter
