@@ -3,8 +3,9 @@
 python benchmarks/dimp_neck.py recipes/train_dimp_lite0.yaml --write results/dimp_neck.json
 
 The arms begin as the identity or at random, with the same pairs, seed and steps; the last two also
-have fewer channels, or DiMP-18's residual block, whose last step is a ReLU. "not trained" is the
-identity as it is, and "ATOM's classifier" learns the same first image by conjugate gradients.
+have fewer channels, or DiMP-18's residual block. `before` has the same networks before any training;
+of these the identity is tracked as well ("not trained"). "ATOM's classifier" learns the same first
+image by conjugate gradients.
 `hits` is the share of the held-out pairs whose peak is within 16 px of the target, by the number of
 steps that the filter was given; `development` the AUC of the tracker on 20 generated sequences
 and the held-out training videos; `real` that on the real targets, one pass, which chooses nothing.
@@ -142,22 +143,22 @@ def base_of(arm: Arm, seed: int) -> TrainSettings:
     return Arm("", arm.recipe).settings(seed)
 
 
-def not_trained(recipe: Path) -> dict[str, Row]:
-    """The rows of the identity before any training, and of ATOM's classifier."""
+def not_trained(arms: list[Arm], recipe: Path) -> Row:
+    """`before`: the hits of each arm's network before any training. `references`: the identity, not
+    trained, and ATOM's classifier, as the arms are measured."""
     settings = base_of(Arm("", recipe), 0)
-    network, path = (
-        first_network(settings).eval(),
-        RUNS / "training" / "dimp-not-trained.safetensors",
-    )
+    pairs, path = held_out(settings), RUNS / "training" / "dimp-not-trained.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_weights(network, path, {"name": path.stem})
+    save_weights(first_network(settings), path, {"name": path.stem})
     network = load_network(str(path))  # in half precision, as the others
-    pairs = held_out(settings)
     return {
-        "not trained": {"hits": hits(network, pairs), **tracked(settings, str(path))},
-        "ATOM's classifier": {
-            "hits": {"": hits_of_atom(network, pairs)},
-            **tracked(settings, ""),
+        "before": {arm.name: hits(first_network(arm.settings(0)), pairs) for arm in arms},
+        "references": {
+            "not trained": {"hits": hits(network, pairs), **tracked(settings, str(path))},
+            "ATOM's classifier": {
+                "hits": {"": hits_of_atom(network, pairs)},
+                **tracked(settings, ""),
+            },
         },
     }
 
@@ -174,15 +175,16 @@ def main() -> int:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     recipe = options.recipes[0]
+    arms = [
+        Arm(name, recipe, ARMS[name], "dimp-lite0" if name == SHIPS else "")
+        for name in options.arms
+    ]
     return run_arms(
-        [
-            Arm(name, recipe, ARMS[name], "dimp-lite0" if name == SHIPS else "")
-            for name in options.arms
-        ],
+        arms,
         options,
         measured,
         headline=headline,
-        table=lambda rows: {"references": not_trained(recipe)},
+        table=lambda rows: not_trained(arms, recipe),
     )
 
 
