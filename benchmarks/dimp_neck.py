@@ -3,14 +3,13 @@
 python benchmarks/dimp_neck.py recipes/train_dimp_lite0.yaml --write results/dimp_neck.json
 
 The arms begin as the identity or at random, with the same pairs, seed and steps; the last two also
-have fewer channels, or DiMP-18's residual block. `before` has the same networks before any training;
-of these the identity is tracked as well ("not trained"). "ATOM's classifier" learns the same first
-image by conjugate gradients.
-`hits` is the share of the held-out pairs whose peak is within 16 px of the target, by the number of
-steps that the filter was given; `development` the AUC of the tracker on 20 generated sequences
-and the held-out training videos; `real` that on the real targets, one pass, which chooses nothing.
-Boxes are refined by ATOM's network throughout. The first arm's weights ship. Resumes where it was
-cut off. Lesson 13 draws the file.
+have fewer channels, or DiMP-18's residual block. `hits` is the share of the held-out pairs whose
+peak is within 16 px of the target, by the number of steps that the filter was given; `real` the AUC
+on the real targets, one pass, which chooses nothing; `development` the AUC on 20 generated
+sequences and the held-out training videos. `before` has the same networks before any training,
+`directions` says over how many directions the features are spread, and `references` has the
+identity, not trained, and ATOM's classifier. Boxes are refined by ATOM's network throughout. The
+first arm's weights ship. Resumes where it was cut off. Lesson 13 draws the file.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ import numpy as np
 import torch
 from arms import Arm, Row, run_arms, study_options
 from measure import one_pass
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.loader import PairBatch, batches
@@ -143,16 +142,57 @@ def base_of(arm: Arm, seed: int) -> TrainSettings:
     return Arm("", arm.recipe).settings(seed)
 
 
-def not_trained(arms: list[Arm], recipe: Path) -> Row:
-    """`before`: the hits of each arm's network before any training. `references`: the identity, not
-    trained, and ATOM's classifier, as the arms are measured."""
+@torch.no_grad()
+def directions(network: DiMP, pairs: list[PairBatch]) -> float:
+    """Over how many directions the features of an image are spread, mean over the images to learn
+    from: (Σλ)² / Σλ² of the eigenvalues λ of their second moments; 1 if all cells' features are
+    multiples of one vector."""
+    found = []
+    for batch in pairs:
+        x = network.eval().features(batch.exemplar).flatten(2)  # (B, C, h·w)
+        values = torch.linalg.svdvals(x).square()  # (B, C)
+        found.append(values.sum(1).square() / values.square().sum(1))  # (B,)
+    return float(torch.cat(found).mean())
+
+
+class Centred(nn.Module):
+    """Takes each channel's mean over the cells away."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of x (B, C, h, w)."""
+        return x - x.mean((-2, -1), keepdim=True)
+
+
+def before_training(arms: list[Arm], pairs: list[PairBatch]) -> dict[str, Row]:
+    """Hits and directions of each arm's network before any training; those of a neck with blocks
+    also with centred features."""
+    found = {}
+    for arm in arms:
+        network = first_network(arm.settings(0))
+        found[arm.name] = {"hits": hits(network, pairs), "directions": directions(network, pairs)}
+        if network.about["blocks"]:
+            network.neck.append(Centred())
+            found[f"{arm.name}, centred"] = {"hits": hits(network, pairs)}
+    return found
+
+
+def further(arms: list[Arm], recipe: Path) -> Row:
+    """What stands beside the arms.
+
+    `before`: the networks before any training. `directions`: over how many directions the features
+    are spread after it, first seed. `references`: the identity, not trained, and ATOM's classifier,
+    measured as the arms are.
+    """
     settings = base_of(Arm("", recipe), 0)
     pairs, path = held_out(settings), RUNS / "training" / "dimp-not-trained.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     save_weights(first_network(settings), path, {"name": path.stem})
     network = load_network(str(path))  # in half precision, as the others
     return {
-        "before": {arm.name: hits(first_network(arm.settings(0)), pairs) for arm in arms},
+        "before": before_training(arms, pairs),
+        "directions": {
+            arm.name: directions(load_network(arm.settings(0).name), pairs) for arm in arms
+        },
         "references": {
             "not trained": {"hits": hits(network, pairs), **tracked(settings, str(path))},
             "ATOM's classifier": {
@@ -184,7 +224,7 @@ def main() -> int:
         options,
         measured,
         headline=headline,
-        table=lambda rows: not_trained(arms, recipe),
+        table=lambda rows: further(arms, recipe),
     )
 
 
