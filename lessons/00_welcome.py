@@ -17,7 +17,7 @@
 #
 # A tracker is told where a target is in the first frame of a video, and has to find it in every frame after that.
 # In this course you build one tracker after another, from a filter the size of a postage stamp to Siamese networks, trackers
-# that learn online, and a transformer, and measure each on real video.
+# that learn online, and a transformer, measure each on video, and see what was measured on real sequences.
 #
 # Run a cell with <kbd>Shift</kbd>+<kbd>Enter</kbd>.
 

@@ -895,17 +895,16 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} AUC with the threshold minus AUC without it, one bar per sequence; above each panel the mean with its 95 % interval. VOT's sequences have no tags. Gains and losses are few and large.
+# {{figure}} AUC with the threshold minus AUC without it, one bar per sequence; above each panel the mean with its 95 % interval. VOT's sequences have no tags.
 #
 # <details><summary>What came of it</summary>
 #
-# Over the generated sequences the interval in the title of the left panel includes 0. On the 22 real sequences stopping gains +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, account for more than half of all that is gained. *sphere*, a ball that rolls in full view, loses as much as one of them gains: the PSR falls below 7 although nothing hides the ball, and the tracker waits to the end for its old appearance to return.
-# So the threshold is no improvement as such. It is a bet that the target will look as before again. Behind Jogging's post it is won, with *sphere* it is lost; and in *sunshade*, where nothing passes in front of the target, waiting gains, too.
+# Both intervals include 0; that of the 22 real sequences is +.036 ± .102: a coin toss. The two runners of *Jogging*, who pass behind a post, account for more than half of all that is gained there. *sphere*, in full view, loses as much as one of them gains: the PSR falls below 7, and the tracker waits to the end for an old appearance. So the threshold is a bet that the target will look as before again, and no improvement as such.
 # </details>
 #
 # ## Play
 #
-# The sequence from the beginning once more, with the course's own MOSSE: its patch and $\lambda$ differ from yours (the list stands further down), and so do the limits that you will find. Find out by playing:
+# The sequence from the beginning, with the course's own MOSSE: its patch and $\lambda$ differ from yours (the list stands further down), so your limits would be others. Find out by playing:
 #
 # 1. Above which learning rate is the target lost behind the occluder? Look at the IoU, not only at the PSR.
 # 2. What happens to the filter when the regulariser grows? Why does it get smoother?
@@ -917,7 +916,7 @@ MosseBench(sequence)
 # %% [markdown]
 # <details><summary>What to see</summary>
 #
-# 1. Above 0.12: when the target comes out, the PSR does not reach 7 any more, and the box waits where it stopped. Just above 0.12 it misses 7 narrowly. At 0.7 and more the PSR is high again, but the box follows something else.
+# 1. Above 0.12: when the target comes out, the PSR does not reach 7 any more, and the box waits where it stopped. At 0.7 and more the PSR is high again, but the box follows something else.
 # 2. $\lambda$ counts most where the patches have little power, at high frequencies: it takes the fine detail out of $A/B$.
 # 3. At 1 pixel: more fine detail, a higher PSR, and a box that is no worse. At 3 pixels the target is lost behind the occluder.
 # </details>
@@ -1092,7 +1091,7 @@ progress()
 #
 # ## Classic mistakes
 #
-# * **Conjugating the wrong factor.** With $F$ where $F^*$ belongs in $A$, the peak may be anywhere. If it is on the other side of the centre, at the mirrored place, both are swapped: the new patch is conjugated, and the learned one is not.
+# * **Conjugating the wrong factor.** With $F$ in place of $F^*$ in $A$ the peak may be anywhere. At the mirrored place it lies if the new patch is conjugated and the learned one is not.
 # * **Learning at the old position.** The update needs a patch cut at the new centre.
 # * **Rows and columns.** The peak's row is a displacement in y.
 # * **Warps that are all the same.** A random generator that is re-seeded inside the warp function makes eight identical copies; some public code does this.

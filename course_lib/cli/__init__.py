@@ -28,7 +28,7 @@ COMMANDS = {
     "runs": "the declared long runs: list them, or do those that are due",
     "evaluate": "run trackers over a benchmark",
     "report": "tables and plots from results on disk",
-    "grading": "a term with nbgrader: set up its folder, check and collect submissions",
+    "grading": "a term with nbgrader: set up its folder, check, collect and grade submissions",
 }
 
 

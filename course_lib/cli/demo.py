@@ -29,9 +29,18 @@ from course_lib.trackers.base import Tracker
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     option = parser.add_argument
-    option("--sequence", default="gen-03-occlusion", help="name of a sequence of generated-v1")
-    option("--tracker", default="mosse", help=f"one of {', '.join(ALL_NAMES)}")
-    option("--out", type=Path, default=RUNS / "demo", help="folder for the video and the scores")
+    option(
+        "--sequence",
+        default="gen-03-occlusion",
+        help="name of a sequence of generated-v1 (default: gen-03-occlusion)",
+    )
+    option("--tracker", default="mosse", help=f"one of {', '.join(ALL_NAMES)} (default: mosse)")
+    option(
+        "--out",
+        type=Path,
+        default=RUNS / "demo",
+        help="folder for the video and the scores (default: runs/demo)",
+    )
     option("--quiet", action="store_true", help="no progress bar")
 
 

@@ -52,7 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option("--layout", choices=list(LAYOUTS), default="course", help=LAYOUT_HELP)
     option("--export", nargs=2, metavar=("LAYOUT", "FOLDER"), help=EXPORT_HELP)
-    option("--out", type=Path, help="folder for report.md, .csv, .json and the plots")
+    option(
+        "--out",
+        type=Path,
+        help="folder for report.md, .csv, .json and the plots (default: one below runs/reports)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

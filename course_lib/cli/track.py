@@ -86,7 +86,7 @@ def add_box_arguments(parser: argparse.ArgumentParser) -> None:
 def add_tracker_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that choose a tracker and its settings, shared with `trax`."""
     option = parser.add_argument
-    option("--tracker", default="mosse", help=f"one of {', '.join(ALL_NAMES)}")
+    option("--tracker", default="mosse", help=f"one of {', '.join(ALL_NAMES)} (default: mosse)")
     option("--recipe", type=Path, help="YAML file with the tracker's settings")
     option(
         "--set",

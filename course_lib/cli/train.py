@@ -32,7 +32,11 @@ MEASURED_AS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument(
-        "recipe", nargs="?", type=Path, help="YAML file, for example recipes/train_siamfc.yaml"
+        "recipe",
+        nargs="?",
+        type=Path,
+        help="YAML file, for example recipes/train_siamfc.yaml (default: SiamFC in the paper's size "
+        "and length, on generated pairs)",
     )
     parser.add_argument(
         "--set",

@@ -21,8 +21,8 @@ class PairBatch:
     """B pairs as tensors: the input of every network's training.
 
     Attributes:
-        exemplar: (B, 3, 127, 127) and search: (B, 3, S, S), uint8 as cut, float 0…255 once
-            jittered.
+        exemplar: (B, 3, Z, Z) and search: (B, 3, S, S), uint8 as cut, float 0…255 once jittered;
+            Z is 127 unless the recipe says otherwise.
         exemplar_box: (B, 4) in exemplar pixels; box: (B, 4) in search pixels.
         positive: (B,) bool.
         jitter: (B, 2, 8), see `augment.photometric_jitter`.
