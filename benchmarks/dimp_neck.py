@@ -118,7 +118,8 @@ def tracked(settings: TrainSettings, classifier: str) -> Row:
         settings: of the recipe whose held-out videos are tracked.
         classifier: weights of a DiMP; "" for ATOM's own classifier.
     """
-    make = partial(make_tracker, "atom", classifier=classifier, precision="fp32")
+    own = {"classifier": classifier} if classifier else {}
+    make = partial(make_tracker, "atom", precision="fp32", **own)
     found = {}
     for name, benchmark in (("development", development(settings)), ("real", load_benchmark(REAL))):
         (row,) = Report.from_results(benchmark, one_pass({"it": make}, benchmark)).trackers.values()
