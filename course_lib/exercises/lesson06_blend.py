@@ -23,26 +23,30 @@ from course_lib.trackers import siamfc
         "you divide by the sum before subtracting the minimum; a response has negative values, "
         "and its sum may be about 0": [
             lambda right, r, w, i: (1 - i) * (r / r.sum() - (r / r.sum()).min()) + i * w,
-            lambda right, r, w, i: (1 - i) * (r - r.min()) / r.sum() + i * w,
         ],
+        "you divide by the sum of the response as it came, which may be about 0; divide by the sum "
+        "of what is left when the minimum is subtracted": (
+            lambda right, r, w, i: (1 - i) * (r - r.min()) / r.sum() + i * w
+        ),
         "the minimum is not subtracted: it must become 0 before you divide by the sum": (
             lambda right, r, w, i: (1 - i) * r / r.sum() + i * w
         ),
         "the response is not divided by its sum: with the minimum at 0 it must sum to 1": (
             lambda right, r, w, i: (1 - i) * (r - r.min()) + i * w
         ),
-        "you scale the response from 0 to 1; then its peak is hundreds of times the window's. "
-        "Divide by the sum of what is left": (
+        "you scale the response from 0 to 1; then its peak is far above the window's, whose values "
+        "sum to 1. Divide by the sum of what is left": (
             lambda right, r, w, i: (1 - i) * (r - r.min()) / np.ptp(r) + i * w
         ),
         "you scale both from 0 to 1: their sums should be 1, and the window's is already": (
             lambda right, r, w, i: (1 - i) * (r - r.min()) / np.ptp(r) + i * w / w.max()
         ),
         "you multiply by the window: then nothing far from the centre can ever win. Add it with "
-        "its influence": [
-            lambda right, r, w, i: right(r, w, 0.0) * w,
-            lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + i * right(r, w, 0.0) * w,
-        ],
+        "its influence": lambda right, r, w, i: right(r, w, 0.0) * w,
+        "you multiply by the window: its values are tiny, since they sum to 1, so your factor is "
+        "about 1 − influence everywhere and the window decides nothing. Add it with its influence": (
+            lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + i * right(r, w, 0.0) * w
+        ),
         "the response keeps its whole weight; its weight should be 1 − influence": (
             lambda right, r, w, i: right(r, w, 0.0) + i * w
         ),

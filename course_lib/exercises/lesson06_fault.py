@@ -106,6 +106,12 @@ def _stepped(**changes) -> Callable[..., Step]:
             (new := siamfc.damp(side, _chosen(responses)[1], 1.0, first)),
             size * new / side,
         ),
+        "now the side jumps to the chosen scale as well: the damping of the side was right, and "
+        "the size should follow the damped side": lambda right, responses, side, size, first: (
+            right(responses, side, size, first)[0],
+            siamfc.damp(side, _chosen(responses)[1], 1.0, first),
+            size * _chosen(responses)[1],
+        ),
         "now the size never changes: a target that grows would be lost": (
             _with_size(lambda size, factor, side, new, first: size)
         ),

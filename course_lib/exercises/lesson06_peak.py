@@ -19,6 +19,14 @@ def _measured_from(centre: Callable[[int], float]) -> Callable[..., np.ndarray]:
     )
 
 
+def _measured_from_cell(centre: Callable[[float], float]) -> Callable[..., np.ndarray]:
+    """A mistake: enlarged cells are divided by the factor and measured from a cell of the small
+    response, (its cells per side) → number."""
+    return lambda right, r, stride, upsample: (
+        (_column_and_row(r) / upsample - centre(len(r) / upsample)) * stride
+    )
+
+
 @check(
     "search.displacement",
     reference=siamfc.peak_displacement,
@@ -44,6 +52,11 @@ def _measured_from(centre: Callable[[int], float]) -> Callable[..., np.ndarray]:
         "your centre lies between two cells, also where n is odd: it is at (n − 1) / 2": (
             _measured_from(lambda n: n // 2 - 0.5)
         ),
+        "cell 0 of the enlarged response lies at the edge of the small one's cell 0, not at its "
+        "centre: count enlarged cells, from (n − 1) / 2": [
+            _measured_from_cell(lambda cells: (cells - 1) / 2),
+            _measured_from_cell(lambda cells: 8),
+        ],
         "you measure from cell 135.5, whatever the size: the centre of n cells is at "
         "(n − 1) / 2": _measured_from(lambda n: 135.5),
         "you measure from cell 136, whatever the size, which is not even the centre of 272: that "

@@ -17,7 +17,7 @@ from course_lib.exercises.siamfc_clips import (
     with_settings,
 )
 from course_lib.exercises.tracks import compare_tracks, require_own_state
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
 from course_lib.trackers import siamfc
 
 THREE = {"scales": 3, "step": 1.0375, "penalty": 0.9745, "rate": 0.59, "influence": 0.176}
@@ -48,7 +48,11 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
             steps.looked_at(lambda size, side: float(size.max())),
         ],
         "`context_side` takes width and height here; you give it the whole box, whose first two "
-        "numbers are x and y": steps.changed(init=steps.sized_by_box),
+        "numbers are x and y": steps.squared(context_side),
+        "your squares have no context: both follow from `context_side` of width and height": [
+            steps.squared(lambda box: np.sqrt(box[2:].prod())),
+            steps.squared(lambda box: box[2:].max()),
+        ],
         "your exemplar's square is not the one of `context_side`": [
             steps.looked_at(lambda size, side: float(size.sum())),
             steps.looked_at(lambda size, side: 2 * float(np.sqrt(np.prod(size)))),

@@ -129,12 +129,16 @@ def looked_at(side: Callable[[np.ndarray, float], float]) -> Callable[[type], An
     )
 
 
-def sized_by_box(right: type, self, frame: np.ndarray, box: np.ndarray) -> None:
-    """x and y of the box are taken for its width and height where the squares are measured."""
-    right.init(self, frame, box)
-    side = float(context_side(box))
-    self.look_at_exemplar(frame, side)
-    set_side(self, side * SEARCH / EXEMPLAR)
+def squared(side: Callable[[np.ndarray], Any]) -> Callable[[type], Any]:
+    """A mistake: both squares are measured otherwise, (box) → the exemplar's side."""
+
+    def init(right, self, frame, box):
+        right.init(self, frame, box)
+        own = float(side(box))
+        self.look_at_exemplar(frame, own)
+        set_side(self, own * SEARCH / EXEMPLAR)
+
+    return changed(init=init)
 
 
 def sized_by_view(right: type, self, frame: np.ndarray, box: np.ndarray) -> None:
