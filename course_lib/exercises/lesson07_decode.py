@@ -90,7 +90,8 @@ def _wrong_boxes(given, right) -> str:
             GROWTH,
             lambda right, o, a: a * np.exp(o[:, [0, 1, 3, 2]]),
         ),
-        "you go from the centre to the corner by half the anchor's size; it is half the new size": (
+        "your corner moves by dx and dy alone, as if the box kept the anchor's size: it lies half "
+        "the new size before the centre": (
             lambda right, o, a: _decoded(
                 right, o, a, lambda o, a, s: a[:, :2] + o[:, :2] * a[:, 2:] + s / 2
             )

@@ -88,6 +88,26 @@ EMPTY = "the loss of a pair without positives"
                 )
             ),
         ],
+        "F.nll_loss takes logarithms of probabilities, and yours gets logits or probabilities: use "
+        "F.cross_entropy on the logits, or log_softmax first": [
+            classes_changed(
+                lambda right, logits, o, y, t, ready=ready: sum(
+                    F.nll_loss(ready(logits[y == label]), y[y == label]) / 2 for label in (0, 1)
+                )
+            )
+            for ready in (lambda z: z, lambda z: z.softmax(-1))
+        ],
+        "you divide the cross-entropies by the number of positives, as SSD does; here each is a mean "
+        "over its own anchors": [
+            classes_changed(
+                lambda right, logits, o, y, t, half=half: (
+                    F.cross_entropy(logits[y >= 0], y[y >= 0], reduction="sum")
+                    * half
+                    / (y == 1).sum()
+                )
+            )
+            for half in (0.5, 1.0)
+        ],
         "your two logits are swapped: the second is that of the target, label 1": classes_changed(
             lambda right, logits, o, y, t: right(logits.flip(-1), o, y, t, 0)
         ),

@@ -49,6 +49,15 @@ def _topped_up_with_ignored(right, losses, labels):
     return torch.where(labels == 1, 1, torch.where(rank < count[:, None], 0, -1))
 
 
+def _filled_up(right, losses, labels):
+    """topk fills up with anchors at −∞, and these become negatives."""
+    kept = torch.where(labels == 0, -1, labels)
+    for row, loss, label in zip(kept, losses, labels, strict=True):
+        count = max(10, 3 * int((label == 1).sum()))
+        row[torch.where(label == 0, loss, -torch.inf).topk(count).indices] = 0
+    return kept
+
+
 def _by_threshold(right, losses, labels):
     """All zeros whose loss is not below that of the last that counts."""
     value = torch.where(labels == 0, losses, -torch.inf)
@@ -101,6 +110,8 @@ def _of_the_batch(right, losses, labels):
         ),
         "where a pair has fewer negatives than may count, you turn anchors that do not count (−1) "
         "into negatives": _topped_up_with_ignored,
+        "where a pair has fewer negatives than may count, topk fills up with other anchors, those "
+        "at −∞, and you make them negatives": _filled_up,
         "you count 16 positives at most, or 48 negatives: count all that this pair has": [
             lambda right, losses, labels: right(
                 losses, labels, 3 * (labels == 1).sum(1).clamp_max(16) / (labels == 1).sum(1)

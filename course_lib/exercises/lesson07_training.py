@@ -31,13 +31,21 @@ def _regardless(right, labels, draws):
     return torch.where(kept & (labels >= 0), labels, -1)
 
 
-def _filled_up(right, labels, draws):
-    """topk fills up with anchors of other labels, and these get the label too."""
-    kept = torch.full_like(labels, -1)
-    for label, most in ((0, 48), (1, 16)):
-        index = torch.where(labels == label, draws, -1.0).topk(most, dim=1).indices
-        kept = kept.scatter(1, index, label)
-    return kept
+def _filled_up(*limits):
+    """A mistake: topk fills up with anchors of other labels, and these get the label too.
+
+    Args:
+        limits: (label, how many of it), in the order in which they are set.
+    """
+
+    def drawn(right, labels, draws):
+        kept = torch.full_like(labels, -1)
+        for label, most in limits:
+            index = torch.where(labels == label, draws, -1.0).topk(most, dim=1).indices
+            kept = kept.scatter(1, index, label)
+        return kept
+
+    return drawn
 
 
 def _overwritten(right, labels, draws):
@@ -88,8 +96,11 @@ def _in_order(labels: torch.Tensor) -> torch.Tensor:
         "you draw 64 anchors whatever their label; at most 16 of the 1s and 48 of the 0s count": (
             _regardless
         ),
-        "where a pair has fewer than 16 positives, topk fills up with other anchors, and you label "
-        "those 1": _filled_up,
+        "where a pair has too few anchors of a label, topk fills up with others, and you give them "
+        "that label too: a label stays as it is or becomes −1": [
+            _filled_up((0, 48), (1, 16)),
+            _filled_up((1, 16), (0, 48)),
+        ],
         "you keep those with the lowest numbers in `draws`; the highest count": (
             lambda right, labels, draws: right(labels, 1 - draws)
         ),

@@ -60,7 +60,8 @@ from course_lib.models import correlation
                 right(k, x).reshape(k.shape[1], k.shape[0], *right(k, x).shape[2:]).transpose(0, 1)
             )
         ),
-        "your maps are means over the kernel's values; a correlation is their sum": [
+        "your maps are divided by the number of the kernel's values, or of its channels; a "
+        "correlation is a sum of products": [
             lambda right, k, x: right(k, x) / k[0, 0].numel(),
             lambda right, k, x: right(k, x) / k.shape[2],
         ],
