@@ -274,8 +274,8 @@ hann = anchor_window(anchors)  # (A,)
 # 1. `init` keeps the centre, the size and the frame's mean colour. The exemplar crop is the square of side `context_side(size)` around the target, shown at 127 pixels; keep its template features. They are never updated.
 # 2. `update` cuts the search crop around the last centre, with the side `context_side(size)` · 255 / 127 of the *current* size, shown at 255 pixels; nothing is rounded. Beyond the frame, both crops have the mean colour of the first frame.
 # 3. Decode all proposals. The penalty compares them, in search pixels, with the last size in the same pixels. The best is the first in the ranking of 08.4.
-# 4. The centre is that of the best proposal, brought to the frame; keep it inside the frame.
-# 5. The size is smoothed as in 08.5; keep it between 10 pixels and the size of the frame.
+# 4. The centre is that of the best proposal, brought to the frame; keep it inside the frame: 0 … width and 0 … height, both ends included.
+# 5. The size is smoothed as in 08.5; keep it between 10 pixels and the size of the frame, both included.
 # 6. Return the box with this centre and this size.
 #
 # The check runs your tracker on several short sequences, runs two trackers at once, and starts one anew: what a tracker remembers belongs on `self`, as a copy. The network is replaced with one whose proposals differ more from each other, so that the effect of every step shows.

@@ -30,8 +30,11 @@ from course_lib.trackers import siamrpn
             lambda right, score, p, w, i: p * score * w,
             lambda right, score, p, w, i: (1 - i) * p * score * w,
             lambda right, score, p, w, i: (1 - i) * p * score * i * w,
-            lambda right, score, p, w, i: p * score * ((1 - i) + i * w),
         ],
+        "you multiply the score by the window; a place near the last one is to gain as much for a "
+        "low score as for a high one: add the window with its influence": (
+            lambda right, score, p, w, i: p * score * ((1 - i) + i * w)
+        ),
         "the penalty is a factor on the score, not on the window": (
             lambda right, score, p, w, i: right(score, 1, p * w, i)
         ),
@@ -85,6 +88,10 @@ from course_lib.trackers import siamrpn
             lambda right, score, p, w, i: right(score, p, w / w.sum(), i),
             lambda right, score, p, w, i: right(score, p, w / w.max(), i),
         ],
+        "here nothing is made to sum to 1, as lesson 06's `blend_with_window` does: the penalised "
+        "scores stay as they are": lambda right, score, p, w, i: right(
+            (p * score - (p * score).min()) / (p * score - (p * score).min()).sum(), 1, w, i
+        ),
         "here the scores are not normalised: they are probabilities": [
             lambda right, score, p, w, i: right(score / score.max(), p, w, i),
             lambda right, score, p, w, i: right(score / score.sum(), p, w, i),

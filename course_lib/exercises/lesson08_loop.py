@@ -96,7 +96,9 @@ def examine_loop(answer, rng) -> None:
     """The loop for lines and bent responses, from too small and too large."""
     cases = []
     for start, frames in ((1.0, 12), (2.3, 9), (0.4, 1), (1.3, 30), (0.8, 0)):
-        gain, bias, bend = rng.uniform(0.2, 0.95), rng.uniform(0.03, 0.2), rng.uniform(-0.2, 0.2)
+        steep, high = (0.6, 0.1) if start > 2 else (0.95, 0.2)  # from there the size always falls
+        gain, bias = rng.uniform(0.2, steep), rng.uniform(0.03, high)
+        bend = rng.uniform(-0.2, 0.2)
 
         def respond(x, gain=gain, bias=bias, bend=bend):
             with np.errstate(all="ignore"):  # of infinite sizes, which the message is about

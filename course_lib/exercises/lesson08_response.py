@@ -61,6 +61,11 @@ def _whole_rows(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tuple
     return right(logs[np.isfinite(logs).all(1)], factors)
 
 
+def _whole_columns(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tuple[float, float]:
+    seen = np.isfinite(logs).all(0)
+    return right(logs[:, seen], np.asarray(factors)[seen])
+
+
 def _ends(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tuple[float, float]:
     x, y = np.log(factors), _medians(logs)
     gain = (y[-1] - y[0]) / (x[-1] - x[0])
@@ -97,6 +102,9 @@ def _at_true_size(right: Callable, logs: np.ndarray, factors: np.ndarray) -> tup
         "NaN marks frames in which the target was missed; yours count as a ratio of 1": _with_zeros,
         "a miss at one size does not spoil a whole frame; you leave out every row with a NaN": (
             _whole_rows
+        ),
+        "a miss in one frame does not spoil a whole size; you leave out every column with a NaN": (
+            _whole_columns
         ),
         "you take means over the frames; a single frame on the wrong thing moves them: take "
         "medians": _line(np.log, lambda logs: np.nanmean(logs, axis=0)),

@@ -136,6 +136,14 @@ from course_lib.trackers import siamrpn
         "your box is cut off at the frame; only its centre has to stay inside": with_steps(
             returned=lambda centre, size, found: cut_off(centre - size / 2, centre + size / 2)
         ),
+        "the corner of your box is kept inside the frame; only the centre has to stay inside": [
+            with_steps(
+                returned=lambda centre, size, found: [*np.maximum(centre - size / 2, 0), *size]
+            ),
+            with_steps(
+                returned=lambda centre, size, found: corner_inside(np.r_[centre - size / 2, size])
+            ),
+        ],
         "you return two corners; a box is x, y, width, height": with_steps(
             returned=lambda centre, size, found: [*(centre - size / 2), *(centre + size / 2)]
         ),
@@ -159,6 +167,15 @@ from course_lib.trackers import siamrpn
         "your search image has the side of frame 0; it follows the current size": with_steps(
             side=lambda t: context(t.first) * SEARCH / EXEMPLAR
         ),
+        "your squares have no context: both follow from context_side(self.size)": [
+            with_steps(
+                side=lambda t: np.sqrt(t.size.prod()) * SEARCH / EXEMPLAR,
+                exemplar=lambda box: np.sqrt(box[2:].prod()),
+            ),
+            with_steps(
+                side=lambda t: t.size.max() * SEARCH / EXEMPLAR, exemplar=lambda box: box[2:].max()
+            ),
+        ],
         "your search image covers too small a square: its side is context_side(self.size) · 255 / "
         "127": [
             with_steps(side=lambda t: context(t.size)),
@@ -191,9 +208,14 @@ from course_lib.trackers import siamrpn
         "frame's": with_steps(
             limit=lambda value, low, high: np.clip(value, low, high) if low else value
         ),
-        "the centre may lie on the very edge of the frame, and the size may equal the "
-        "frame's": with_steps(
-            limit=lambda value, low, high: np.clip(value, low, np.array(high) - 1)
+        "the centre may lie on the very edge of the frame, 0 … width and 0 … height": [
+            with_steps(
+                limit=lambda value, low, high: np.clip(value, low, np.array(high) - (low == 0))
+            ),
+            with_steps(limit=lambda value, low, high: np.clip(value, low, np.array(high) - 1)),
+        ],
+        "the size may equal the frame's": with_steps(
+            limit=lambda value, low, high: np.clip(value, low, np.array(high) - (low > 0))
         ),
         "it is the smoothed size that is limited; you limit the proposal's": with_steps(
             smooth=lambda last, found, fraction: blend(last, np.maximum(found, 10), fraction)
