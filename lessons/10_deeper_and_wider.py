@@ -457,7 +457,7 @@ show_table(rows, "A last kernel after AlexNet's conv4 (field 71, stride 8)")
 # ### Exercise 10.5 · Which cells have seen zeros?
 # {{exercise}}
 #
-# Padding keeps maps large, but some of their cells have seen zeros that are not in the image. To be rid of them one must know how many there are. Count them at the beginning and at the end of a row of `size` pixels; a cell counts if any of its pixels is padding.
+# Padding keeps maps large, but some of their cells have seen zeros that are not in the image. To be rid of them one must know how many there are. Count them at the beginning and at the end of a row of `size` pixels; a cell counts at an end if any of its pixels is padding of that end.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -465,7 +465,7 @@ show_table(rows, "A last kernel after AlexNet's conv4 (field 71, stride 8)")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Count the cells whose first pixel is padding, and those whose last pixel is. `output_size` says how many cells there are.
+# Count the cells whose first pixel lies below 0, and those whose last pixel lies at `size` or beyond. `output_size` says how many cells there are.
 # </details>
 
 

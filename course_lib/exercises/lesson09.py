@@ -112,8 +112,7 @@ def _one_branch(right, x, a, b, c, d, between=lambda y: y):
         "kernel is long along one axis, so pad along that one only": (
             lambda right, x, a, *kernels: _branches(x, a, *kernels, padding=a.shape[2] // 2)
         ),
-        "one of the two branches is missing; one alone covers k × k too, but only with "
-        "products of its two lines": [
+        "one of the two branches is missing: the map is the sum of both": [
             lambda right, x, a, b, c, d: right(x, 0 * a, b, c, d),
             lambda right, x, a, b, c, d: right(x, a, b, 0 * c, d),
         ],

@@ -57,6 +57,7 @@ def _separable(count):
             _separable(lambda k, before, mid, after: 4 * k * before * mid),
             _separable(lambda k, before, mid, after: 4 * k * mid * after),
             _separable(lambda k, before, mid, after: 4 * k * before * after),
+            _separable(lambda k, before, mid, after: 2 * k * before * after),
         ],
         "the two steps of a branch are layers of their own: their weights are added, not "
         "multiplied": _separable(lambda k, before, mid, after: 2 * (k * mid) ** 2 * before * after),

@@ -27,6 +27,10 @@ def _padded(x: Tensor, kernel: Sequence[int]) -> Tensor:
 
 # PyTorch's words → ours, of B, C, h, w, H, W
 STOPS = {
+    "Given groups": (
+        "each channel of each pair is a group of its own: an image of B · C = {0} · {1} channels, as "
+        "many kernels of shape (1, {2}, {3}), and groups=B · C"
+    ),
     "Kernel size can't be greater": (
         "the exemplar, {2} × {3} cells, slides over the search image, {4} × {5}; yours are the "
         "other way round"
@@ -46,6 +50,7 @@ STOPS = {
             lambda right, z, x: right(z, x).sum(1),
             lambda right, z, x: right(z, x).sum(1, keepdim=True),
             lambda right, z, x: right(z, x).sum(1, keepdim=True).expand(-1, z.shape[1], -1, -1),
+            lambda right, z, x: right(z, x).sum(1)[None],
         ],
         "the mean over the channels is one map; here each channel keeps its own": [
             lambda right, z, x: right(z, x).mean(1),
@@ -61,6 +66,9 @@ STOPS = {
         "channel": [
             lambda right, z, x: right(z, x).transpose(0, 1).reshape(right(z, x).shape),
             lambda right, z, x: right(z, x).transpose(0, 1),
+            lambda right, z, x: (
+                right(z, x).reshape(z.shape[1], z.shape[0], *right(z, x).shape[2:]).transpose(0, 1)
+            ),
         ],
         "z and x are folded in different orders: fold both pair by pair, and within a pair channel "
         "by channel": [
@@ -131,6 +139,14 @@ STOPS = {
     others={
         "does not reach `z`": lambda right, z, x: right(z.detach(), x),
         "the other way round": lambda right, z, x: F.conv2d(z, x),
+        "is a group of its own": [
+            lambda right, z, x: F.conv2d(
+                x.flatten(0, 1)[None], z.flatten(0, 1)[:, None], groups=len(x)
+            ),
+            lambda right, z, x: F.conv2d(
+                x, z.flatten(0, 1)[:, None], groups=z.shape[0] * z.shape[1]
+            ),
+        ],
         "your reshape does not fit": lambda right, z, x: right(z, x).reshape(
             *z.shape[:2], *[x.shape[2] - z.shape[2] + 1] * 2
         ),

@@ -72,6 +72,11 @@ def _wide(rows, half: float, less: int) -> int:
     return round(max(high for _, high in ends) - min(low for low, _ in ends))
 
 
+def _from_edges(rows) -> int:
+    """The union's field, if each began at its `start`."""
+    return round(max(row.start + row.field for row in rows) - min(row.start for row in rows))
+
+
 def _of_fields(choose):
     """A mistake: the field is chosen from those of the branches."""
     return NUMBERS.index("field"), lambda right, name, rows: replace(
@@ -125,6 +130,10 @@ def _of_starts(choose):
         "{about}: together they see more than the largest field alone": (_of_fields(max)),
         "{about}: your field is that of the first branch": (
             _of_fields(lambda fields: next(iter(fields)))
+        ),
+        "{about}: `start` is the centre of the first cell's field, not its edge": (
+            1,
+            lambda right, name, rows: replace(right(name, rows), field=_from_edges(rows)),
         ),
         "{about}: pixels are continuous here, so a field is highest minus "
         "lowest, without one more": (
@@ -189,6 +198,7 @@ def examine_branches(answer, rng) -> None:
             "so the branches can be joined; that fields and starts differ does not matter"
         ) from None
     except (TypeError, ValueError) as problem:
+        answer("sum", list(every[1]))  # where this stops as well, their number is not the cause
         raise Wrong(
             f"there may be two branches or more; for three your function stops with "
             f"{type(problem).__name__}: {problem}"

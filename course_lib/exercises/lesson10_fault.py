@@ -119,16 +119,18 @@ class Seen:
         "a lag counts along the way from the centre to the target; yours is the distance of the "
         "answer from the target, and an answer beside the way or beyond the target adds to it": [
             _changed(lag=lambda d, x, y, right, down: torch.hypot(x - d * right, y - d * down)),
-            _changed(lag=lambda d, x, y, right, down: (d - (x * right + y * down)).abs()),
         ],
+        "an answer that goes beyond the target has a lag below 0; yours takes the magnitude, so it "
+        "counts as one that falls short": _changed(
+            lag=lambda d, x, y, right, down: (d - (x * right + y * down)).abs()
+        ),
         "what is missing on the way is a part of it; yours counts the answer's whole distance from "
         "the centre, in any direction": _changed(
             lag=lambda d, x, y, right, down: d - torch.hypot(x, y)
         ),
         "the four directions are added: divide by their number": _changed(over=1.0),
-        "halving the lag is no cure: the symptom goes away only for a network without bias": [
-            _changed(moved=lambda right, down: (-right, -down), over=8.0),
-        ],
+        "halving the lag is no cure: a perfect answer then still lags by the whole distance, where "
+        "its lag should be 0": _changed(moved=lambda right, down: (-right, -down), over=8.0),
         "there are four directions; yours are only those to the right and downwards": _changed(
             ways=WAYS[::2]
         ),

@@ -95,6 +95,14 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
             0,
             _chosen(lambda z, w: -_right_place(z, w)),
         ),
+        # before the next one, which may find the same windows
+        "the window's length, too, is the root of its sum of squares": (
+            1,
+            _chosen(
+                lambda z, w: _apart(z, w) / w.square().sum((2, 3, 4)),
+                lambda z, w: (z - w).norm() / w.square().sum(),
+            ),
+        ),
         "you take the window with the largest product z · window, or the largest cosine, as a "
         "correlation does; here the distance counts": [
             (0, _chosen(lambda z, w: -(w * z).sum((2, 3, 4)))),
@@ -140,15 +148,14 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
         "worse": (1, _chosen(_right_place, lambda z, w: (z - w).norm())),
         "that is the square; take the square root at the end": [
             (1, _chosen(_right_place, lambda z, w: _relative(z, w) ** 2)),
-            (1, _chosen(_right_place, lambda z, w: (z - w).square().sum() / w.norm())),
         ],
-        "the window's length, too, is the root of its sum of squares": (
-            1,
-            _chosen(
-                lambda z, w: _apart(z, w) / w.square().sum((2, 3, 4)),
-                lambda z, w: (z - w).norm() / w.square().sum(),
-            ),
-        ),
+        "the length of the difference, too, is the root of its sum of squares": [
+            (1, _chosen(score, lambda z, w: (z - w).square().sum() / w.norm()))
+            for score in (
+                _right_place,
+                lambda z, w: _apart(z, w) ** 2 / w.square().sum((2, 3, 4)).sqrt(),
+            )
+        ],
         "divide by the length of the window in the search image, not of the exemplar": (
             1,
             _chosen(_right_place, lambda z, w: (z - w).norm() / z.norm()),

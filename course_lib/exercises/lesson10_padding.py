@@ -164,6 +164,12 @@ def _outside(right, size, kernel, stride, padding):
     return int((first + kernel <= 0).sum()), int((first >= size).sum())
 
 
+def _any_padding(right, size, kernel, stride, padding):
+    """A mistake: padding at either end counts for a cell's first pixel, and for its last."""
+    first = np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
+    return tuple(int(((p < 0) | (p >= size)).sum()) for p in (first, first + kernel - 1))
+
+
 def _both(count):
     """A mistake: both counts are count(kernel, stride, padding)."""
     return lambda right, size, *layer: (count(*layer),) * 2
@@ -222,6 +228,10 @@ LAYERS = (
         "{about}: a cell has seen padding if *any* of its pixels is outside, not only if all are": [
             (0, _outside),
             (1, _outside),
+        ],
+        "{about}: a cell that sees nothing but the padding of one end counts at that end only": [
+            (0, _any_padding),
+            (1, _any_padding),
         ],
         "{about}: those are the pixels of padding on both sides, not cells": _both(
             lambda kernel, stride, padding: 2 * padding

@@ -27,10 +27,11 @@ def cir_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
 
 
 def _units(rng: np.random.Generator, *sides: int):
-    """A map, a branch and a shortcut for each size of the map: with the identity, with a
-    convolution that keeps the channels, and with one that does not."""
+    """A map, a branch and a shortcut for each size of the map: with a convolution that keeps the
+    channels, with the identity, which cannot show whether it is used, and with a convolution that
+    changes their number."""
     torch.manual_seed(int(rng.integers(1 << 30)))
-    for side, before, after, kind in zip(sides, (4, 4, 3), (4, 4, 6), ("", "1", "1"), strict=True):
+    for side, before, after, kind in zip(sides, (4, 4, 3), (4, 4, 6), ("1", "", "1"), strict=True):
         branch = nn.Conv2d(before, after, 3, padding=1)
         shortcut = nn.Conv2d(before, after, 1) if kind else nn.Identity()
         x = 4 * torch.from_numpy(rng.normal(size=(2, before, side, side))).float()  # also above 6
@@ -73,6 +74,10 @@ def _sums(finish):
     CIR-D."""
     made = {
         "the ReLU after the sum is missing": [lambda x, b, s: b(x) + s(x)],
+        "branch and shortcut both get x, and are added; yours come one after the other": [
+            lambda x, b, s: F.relu(s(b(x))),
+            lambda x, b, s: F.relu(b(s(x))),
+        ],
         "the shortcut is missing: the unit learns what to *add* to its input": [
             lambda x, b, s: F.relu(b(x))
         ],
@@ -106,9 +111,11 @@ def _sums(finish):
         "branch and shortcut are added": [
             lambda x, b, s: F.relu(b(x) - s(x)),
             lambda x, b, s: F.relu(b(x) * s(x)),
-            lambda x, b, s: F.relu((b(x) + s(x)) / 2),
             lambda x, b, s: F.relu(torch.maximum(b(x), s(x))),
             lambda x, b, s: F.relu(torch.cat([b(x), s(x)], 1)),
+        ],
+        "branch and shortcut are added; yours are averaged": [
+            lambda x, b, s: F.relu((b(x) + s(x)) / 2)
         ],
         "the branch gets x, not the shortcut's output": [lambda x, b, s: F.relu(b(s(x)) + s(x))],
         "the shortcut gets x, not the branch's output": [lambda x, b, s: F.relu(b(x) + s(b(x)))],
@@ -141,6 +148,8 @@ def _halved(x):
         ],
         "a 3 × 3 kernel leaves one cell on each side that has seen padding; you cut off two": [
             lambda right, *given: _inner(_summed(*given), 2),
+        ],
+        "padding is on all four sides: one cell is cut off each, not two on one side": [
             lambda right, *given: _summed(*given)[:, :, 2:, 2:],
             lambda right, *given: _summed(*given)[:, :, :-2, :-2],
         ],
@@ -154,10 +163,12 @@ def _halved(x):
     others={
         "lost its gradient": lambda right, *given: right(*given).detach(),
         "switches the branch": lambda right, x, branch, shortcut: right(x, branch.eval(), shortcut),
-        "its gradient with respect to `x`": [
-            lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x).detach()),
-            lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x.detach())),
-        ],
+        "does not reach `shortcut`": lambda right, x, branch, shortcut: right(
+            x, branch, lambda x: shortcut(x).detach()
+        ),
+        "its gradient with respect to `x`": lambda right, x, branch, shortcut: right(
+            x, branch, lambda x: shortcut(x.detach())
+        ),
     },
 )
 def examine_cir(answer, rng) -> None:
@@ -226,16 +237,21 @@ def cir_d_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
             lambda right, *given: 4 * F.avg_pool2d(_inner(_summed(*given)), 2),
         ],
         **_sums(_halved),
-        "you halve the input; the convolutions of the unit still work on the whole map": (
-            lambda right, x, branch, shortcut: _inner(_summed(F.max_pool2d(x, 2), branch, shortcut))
-        ),
+        "you halve the input; the convolutions of the unit still work on the whole map": [
+            lambda right, x, branch, shortcut: _inner(
+                _summed(F.max_pool2d(x, 2), branch, shortcut)
+            ),
+            lambda right, x, branch, shortcut: _summed(F.max_pool2d(x, 2), branch, shortcut),
+        ],
     },
     others={
         "lost its gradient": lambda right, *given: right(*given).detach(),
-        "its gradient with respect to `x`": [
-            lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x).detach()),
-            lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x.detach())),
-        ],
+        "does not reach `shortcut`": lambda right, x, branch, shortcut: right(
+            x, branch, lambda x: shortcut(x).detach()
+        ),
+        "its gradient with respect to `x`": lambda right, x, branch, shortcut: right(
+            x, branch, lambda x: shortcut(x.detach())
+        ),
     },
 )
 def examine_cird(answer, rng) -> None:
