@@ -22,7 +22,7 @@ def as_number(value: Any, what: str) -> float:
     if not np.isfinite(float(value)):
         raise Wrong(
             f"{what} is {float(value)}; expected a finite number: is something divided by zero, or "
-            "does an exponential overflow?"
+            "does an exponential over- or underflow?"
         )
     return float(value)
 

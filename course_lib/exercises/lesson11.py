@@ -42,7 +42,8 @@ def _asked(function, z: Tensor, x: Tensor) -> Tensor:
         h, w = z.shape[2:]
         raise Wrong(
             f"with an exemplar of {h} × {w} cells your products and your lengths are maps of "
-            f"different sizes ({problem}): is the box filter (h, w), in this order?"
+            f"different sizes ({problem}): is the box filter (h, w), in this order, and is its "
+            "stride 1? Without a stride `avg_pool2d` moves by the filter's size"
         ) from None
 
 
@@ -118,9 +119,10 @@ def _too_large(given, right) -> str:
         "its gradient with respect to `z` is not": lambda right, z, x: (
             cross_correlate(z, x) / (_lengths(z.detach()) * _window_lengths(z, x)).clamp_min(1e-6)
         ),
-        "is the box filter (h, w), in this order?": [
+        "is the box filter (h, w), in this order, and is its stride 1?": [
             lambda right, z, x: cross_correlate(z, x) / _window_lengths(z.transpose(2, 3), x),
             lambda right, z, x: cross_correlate(z, x) / _window_lengths(z[..., :3, :], x),
+            lambda right, z, x: cross_correlate(z, x) / F.avg_pool2d(x.norm(dim=1), z.shape[2:]),
         ],
         "but its gradient is not finite": [
             lambda right, z, x: (

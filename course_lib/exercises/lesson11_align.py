@@ -121,6 +121,9 @@ def _whole(features, square):
             _sampled(_parts(0.0)),
             _sampled(_parts(1.0)),
             _sampled(_parts(0.0, 0.0)),
+        ],
+        "your samples are spread from edge to edge of the square; there is one at the centre of "
+        "each part, (k + 0.5) / cells of the way": [
             _sampled(
                 lambda low, high, cells: torch.linspace(0, 1, cells) * (high - low) + low - 0.5
             ),

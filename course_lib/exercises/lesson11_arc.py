@@ -86,7 +86,10 @@ def _switched(
         "the margin is in radians already": lambda right, c, m: right(c, math.radians(m)),
     },
     others={
-        "the gradient is not a number": lambda right, c, m: right(c, m) + 1e-9 * (1 - c * c).sqrt(),
+        "the gradient is not a number": [
+            lambda right, c, m: right(c, m) + 1e-9 * (1 - c * c).sqrt(),
+            _switched(),
+        ],
         "lost its gradient": lambda right, c, m: right(c, m).detach(),
         "its gradient with respect to": [
             lambda right, c, m: (
@@ -114,6 +117,6 @@ def examine_arc(answer, rng) -> None:
     out.sum().backward()
     if not torch.isfinite(ends.grad).all():
         raise Wrong(
-            "at c = ±1 the gradient is not a number: the root's slope is infinite at 0; clamp "
-            "1 − c² from below"
+            "at c = ±1 the gradient is not a number: the slope of a root is infinite at 0, that of "
+            "acos at ±1; clamp 1 − c² from below, or c before acos"
         )

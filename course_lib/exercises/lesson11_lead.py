@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,48 +25,76 @@ def _deviation(c: Tensor, y: Tensor) -> Tensor:
     return c[y < 0].std(correction=0)
 
 
+def _both(*codes: Callable[..., float], power: float = 0.5) -> list[Callable[..., float]]:
+    """Mistakes with the deviation of n and with that of n − 1.
+
+    Args:
+        codes: divide by the deviation of the other cells, with n.
+        power: of the variance in their denominators.
+    """
+
+    return [
+        lambda right, c, y, code=code, k=k: (
+            code(right, c, y) * (1 - k / int((y < 0).sum())) ** power
+        )
+        for code in codes
+        for k in (0, 1)
+    ]
+
+
+def _over(deviation: Callable[[Tensor, Tensor, int], Tensor]) -> list[Callable[..., float]]:
+    """Mistakes: another deviation (cells, labels, correction), with n and with n − 1."""
+    return [
+        lambda right, c, y, k=k: (c[y > 0].max() - c[y < 0].max()) / deviation(c, y, k)
+        for k in (0, 1)
+    ]
+
+
 @check(
     "margin.lead",
     reference=lead,
     mistakes={
-        "your sign is wrong: a lead is above 0 where the target wins": (
+        "your sign is wrong: a lead is above 0 where the target wins": _both(
             lambda right, c, y: -right(c, y)
         ),
         "divide by the standard deviation of the other cells, so that maps of any scale can be "
         "compared": lambda right, c, y: c[y > 0].max() - c[y < 0].max(),
         "that is the peak-to-sidelobe ratio, against the mean; here the rival is the highest other "
-        "cell": lambda right, c, y: (c[y > 0].max() - c[y < 0].mean()) / _deviation(c, y),
-        "one cell is enough for the target: take its highest": lambda right, c, y: (
-            (c[y > 0].mean() - c[y < 0].max()) / _deviation(c, y)
+        "cell": _both(lambda right, c, y: (c[y > 0].max() - c[y < 0].mean()) / _deviation(c, y)),
+        "one cell is enough for the target: take its highest": _both(
+            lambda right, c, y: (c[y > 0].mean() - c[y < 0].max()) / _deviation(c, y)
         ),
         "the ring belongs to neither side: leave out its cells": [
+            *_both(
+                lambda right, c, y: (c[y > 0].max() - c[y <= 0].max()) / _deviation(c, y),
+                lambda right, c, y: (c[y >= 0].max() - c[y < 0].max()) / _deviation(c, y),
+            ),
             lambda right, c, y: right(c, torch.where(y == 0, -1, y)),
-            lambda right, c, y: (c[y > 0].max() - c[y <= 0].max()) / _deviation(c, y),
-            lambda right, c, y: (c[y >= 0].max() - c[y < 0].max()) / _deviation(c, y),
+            lambda right, c, y: (c[y > 0].max() - c[y <= 0].max()) / c[y <= 0].std(),
         ],
         "a product with a mask puts 0 in place of the cells that are left out, and 0 may be the "
-        "highest; select the cells": [
+        "highest; select the cells": _both(
             lambda right, c, y: ((c * (y > 0)).max() - (c * (y < 0)).max()) / _deviation(c, y),
             lambda right, c, y: (c[y > 0].max() - (c * (y < 0)).max()) / _deviation(c, y),
             lambda right, c, y: ((c * (y > 0)).max() - c[y < 0].max()) / _deviation(c, y),
-        ],
-        "a lead below 0 says that another place wins: keep the sign": [
+        ),
+        "a lead below 0 says that another place wins: keep the sign": _both(
             lambda right, c, y: abs(right(c, y)),
             lambda right, c, y: max(right(c, y), 0.0),
-        ],
-        "the deviation is that of the other cells alone, those labelled −1": [
-            lambda right, c, y: (c[y > 0].max() - c[y < 0].max()) / c.std(correction=0),
-            lambda right, c, y: (c[y > 0].max() - c[y < 0].max()) / c[y <= 0].std(correction=0),
-            lambda right, c, y: (c[y > 0].max() - c[y < 0].max()) / c[y != 0].std(correction=0),
-            lambda right, c, y: (c[y > 0].max() - c[y < 0].max()) / c[y > 0].std(correction=0),
-        ],
-        "that is the variance; the standard deviation is its root": lambda right, c, y: (
-            right(c, y) / _deviation(c, y)
         ),
-        "one cell is enough for the target, but it may be any of them: take the highest": [
+        "the deviation is that of the other cells alone, those labelled −1": [
+            *_over(lambda c, y, k: c.std(correction=k)),
+            *_over(lambda c, y, k: c[y <= 0].std(correction=k)),
+            *_over(lambda c, y, k: c[y != 0].std(correction=k)),
+            *_over(lambda c, y, k: c[y > 0].std(correction=k)),
+        ],
+        "that is the variance; the standard deviation is its root": _both(
+            lambda right, c, y: right(c, y) / _deviation(c, y), power=1
+        ),
+        "one cell is enough for the target, but it may be any of them: take the highest": _both(
             lambda right, c, y: (c[len(c) // 2, len(c) // 2] - c[y < 0].max()) / _deviation(c, y),
             lambda right, c, y: (c[y > 0].min() - c[y < 0].max()) / _deviation(c, y),
-        ],
+        ),
     },
     others={
         "the lead is": [

@@ -8,10 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.exercises.compare import as_loss
+from course_lib.exercises.compare import as_loss, is_tensor
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson11_labels import random_map
+from course_lib.exercises.words import Wrong
 from course_lib.models.margin import CosineMap, margin_logistic_loss
+
+WITHOUT = "the loss of a map without target"
 
 
 def logistic(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: float) -> Tensor:
@@ -138,6 +141,9 @@ def _cells(logit, cost=F.softplus):
         "at scale 64": lambda right, c, y, b, s, m: (
             right(c, y, b, s, m) + 0 * torch.exp(s * s * (m - y * (c - b)) / 12).sum()
         ),
+        "the mean of nothing": lambda right, c, y, *given: (
+            right(c, y, *given) + 0 * c[y > 0].mean()
+        ),
         "lost its gradient": lambda right, *given: right(*given).detach(),
         "its gradient with respect to": [
             lambda right, c, *given: right(torch.where(given[0] > 0, c.detach(), c), *given),
@@ -149,16 +155,17 @@ def _cells(logit, cost=F.softplus):
 )
 def examine_logistic(answer, rng) -> None:
     """Pixel by pixel."""
-    compare_losses(answer, rng, 12.0)
+    compare_losses(answer, rng, 12.0, "such a map has only the half that belongs to the others")
 
 
-def compare_losses(answer, rng, scale: float) -> None:
-    """Compare a loss on four maps at once, so that a mistake shows in all of them.
+def compare_losses(answer, rng, scale: float, alone: str) -> None:
+    """Compare a loss on several maps at once, so that a mistake shows in all of them.
 
     Args:
         answer: on trial.
         rng: of the maps.
         scale: of the first map.
+        alone: what a map without target has, in words.
     """
     c, y = random_map(rng)
     one, labels = random_map(rng, 8)
@@ -170,7 +177,7 @@ def compare_losses(answer, rng, scale: float) -> None:
         "the loss": (c, y, 0.45, scale, 0.2),
         "the loss of another map": (one, scattered, 0.3, scale / 2, 0.35),
         "the loss of a map with one target cell": (*few, 0.45, scale, 0.2),
-        "the loss of a map without target": (c, -torch.ones(7, 7), 0.45, scale, 0.25),
+        WITHOUT: (c, -torch.ones(7, 7), 0.45, scale, 0.25),
         "the loss at scale 64": (far, y, 0.6, 64.0, 0.5),
     }
 
@@ -178,6 +185,11 @@ def compare_losses(answer, rng, scale: float) -> None:
         return tuple(f(case[0].clone().requires_grad_(), *case[1:]) for case in cases)
 
     def read(given):
+        for loss, what in zip(given, maps, strict=True):
+            if what == WITHOUT and is_tensor(loss) and bool(loss.isnan().any()):
+                raise Wrong(
+                    f"{what} is NaN: no cell has the label 1, and the mean of nothing is NaN; {alone}"
+                )
         return tuple(as_loss(loss, what) for loss, what in zip(given, maps, strict=True))
 
     answer.compare(tuple(maps.values()), tuple(maps), read, call=every, tolerance=1e-5, near=1e-5)

@@ -24,7 +24,7 @@ def _out_of_bounds(given, right, largest: int) -> str:
         return size + f"it may not be larger than {largest}"
     if given < 255:
         return size + "it is never smaller than 255"
-    if 255 < right < largest and given == 255 + (right - 255) / 2:
+    if 255 < right < largest and given == 255 + (right - 255) / 2 and (given - 255) % 16:
         return "one cell more on *each* side costs 16 pixels, not 8"
     if (given - 255) % 16:
         return size + "whole cells on both sides need 255 plus a multiple of 16"
@@ -53,6 +53,9 @@ def _out_of_bounds(given, right, largest: int) -> str:
             ),
             lambda right, speed, reach, base, largest: min(
                 base + 16 * math.ceil(max(reach * speed - 64, 0) / 4), largest
+            ),
+            lambda right, speed, reach, base, largest: min(
+                base + 16 * math.ceil(max(reach * speed - 64, 0) / 16), largest
             ),
         ],
         "the size grows up to the limit; beyond that, return the limit": [

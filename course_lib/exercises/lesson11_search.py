@@ -66,12 +66,15 @@ def _first_seen(right, look, size, *given):
         "do not look twice": lambda right, look, size, largest, *given: right(
             look, size, largest + 16 * (size == largest), *given
         ),
-        "higher by `gain`": [
+        "higher by *more than* `gain`": [
             lambda right, look, size, largest, unsure, gain: right(
                 look, size, largest, unsure, 0.0
             ),
             lambda right, look, size, largest, unsure, gain: right(
                 look, size, largest, unsure, gain / 2
+            ),
+            lambda right, look, size, largest, unsure, gain: right(
+                look, size, largest, unsure, gain - 1e-6
             ),
         ],
         "you keep the first": [
@@ -196,8 +199,8 @@ def _unlike(used: float, wanted: int, how: Look, near: float, far: float, about:
         return f"{about}: {far} against {near}, and you take the lower one"
     if used == how.largest:
         return (
-            f"{about}: {far} against {near}. A wider search always finds some higher cell; it must "
-            f"be higher by `gain`, {how.gain}"
+            f"{about}: {far} against {near}. A wider search often finds a cell that is a little "
+            f"higher; it must be higher by *more than* `gain`, {how.gain}"
         )
     if used == how.size:
         return f"{about}: the wide look found {far} against {near}, but you keep the first"
