@@ -192,7 +192,7 @@ def walk(judge, boxes, length, steps):
     """The boxes (steps + 1, P, 4) of a climb, before the first step and after each."""
     path = [torch.as_tensor(boxes).float()]
     for _ in range(steps):
-        path.append(climb_step(judge, path[-1], length)[0])
+        path.append(climb_step(judge, path[-1], length)[0].detach())
     return torch.stack(path)
 
 
@@ -254,7 +254,7 @@ def compared_climbs(theirs, whose):
     touching = torch.from_numpy(starts[:-1]).float()
     both = {"yours": walk, whose: theirs}
     paths = {name: of(oracle(truth), touching, 1.0, 30) for name, of in both.items()}
-    lines = {name: iou(path.numpy(), truth).mean(1) for name, path in paths.items()}
+    lines = {name: iou(path.detach().numpy(), truth).mean(1) for name, path in paths.items()}
     figure, axes = plots.new_figure(width=5.2, height=2.9)
     plots.draw_lines(axes[0, 0], lines, xlabel="steps", ylabel="mean IoU", ylim=(0, 1))
     told = "; ".join(
@@ -914,7 +914,7 @@ def refined(judge, guess, rng, steps):
     """The boxes (steps, 4) that are taken after one step, after two, …"""
     boxes, taken = starting_boxes(guess, rng, ClimbSettings()), []
     for _ in range(steps):
-        boxes, values = climb_step(judge, boxes, 1.0)
+        boxes, values = (t.detach() for t in climb_step(judge, boxes, 1.0))
         found = best_box(boxes, values, 3)
         taken.append(guess if found is None else np.asarray(found))
     return np.array(taken)

@@ -294,7 +294,7 @@ plots.show(*removal_figure(their_put_back, "their put_back"))
 # ### Exercise 15.2 · Back to their places
 # {{exercise}}
 #
-# At the second removal tokens are numbered among those that the first one left. Find the line with the fault, and write the function as it should be, for any number of removals, also none.
+# At the second removal tokens are numbered among those that the first one left. Find the line with the fault, and write the function as it should be, for any number of removals, also none. Write it with torch, so that gradients reach `tokens`.
 #
 # <details><summary>Hint 1</summary>
 #

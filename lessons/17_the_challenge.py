@@ -535,7 +535,7 @@ print(told)
 #
 # ## Your entry
 #
-# Now a tracker of your own. There are no steps to follow: any combination of what the course has built, or something that it has not. It is a `Tracker`: `init(frame, box)`, `update(frame)` returns a box in every frame, and `last` may hold what it knows, such as a `score`. Its boxes must not depend on what ran before it or runs beside it.
+# Now a tracker of your own. There are no steps to follow: any combination of what the course has built, or something that it has not. It is a `Tracker`: `init(frame, box)`, `update(frame)` returns a box in every frame, and `last` may hold what it knows, such as a `score`. Its boxes must not depend on what ran before it or runs beside it, and two runs on the same frames have to give the same boxes.
 #
 # It is judged on eight short generated sequences that this notebook does not have: in half of them things pass in front of the target, in the others it leaves the view and comes back. The measure is the mean IoU over all sequences. There are four steps: it has to score higher than a box that stays put, than MOSSE, than KCF, than SiamFC. Each has its own points, and an entry that takes a high step may be handed in for the lower ones.
 #

@@ -134,8 +134,10 @@ def _about_the_centre(boxes: Tensor, gradient: Tensor, length: float) -> Tensor:
         "after the step w and h are at least 1 pixel; some of yours are smaller": [
             _moved(_right_step, lambda sizes: sizes),
             _moved(_right_step, lambda sizes: sizes.clamp_min(0)),
-            _moved(_right_step, torch.abs),
         ],
+        "a size below 1 becomes 1; yours becomes its absolute value": _moved(
+            _right_step, torch.abs
+        ),
         "the only limit on w and h is that they are at least 1 pixel: yours have another limit": [
             _moved(_right_step, lambda sizes: sizes.clamp_min(2)),
             _moved(_right_step, lambda sizes: sizes.clamp_min(10)),

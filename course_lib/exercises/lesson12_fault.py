@@ -98,10 +98,13 @@ def _with(**changed):
         ],
         "your boxes walk downhill": _with(used=lambda gradient, k: -gradient),
         "w and h are still at least 1 pixel after each step": _with(least=-1e9),
-        "all entries of your path are the boxes after the last step: what was appended changes "
-        "with the boxes, so append a copy": lambda right, *given: (
-            right(*given)[-1:].expand(given[3] + 1, -1, -1).clone()
-        ),
+        "the entries of your path are the boxes after the last step: what was appended changes "
+        "with the boxes, so append a copy": [
+            lambda right, *given: right(*given)[-1:].expand(given[3] + 1, -1, -1).clone(),
+            lambda right, judge, boxes, length, steps: torch.cat(
+                [boxes[None], right(judge, boxes, length, steps)[-1:].expand(steps, -1, -1)]
+            ),
+        ],
     },
     others={
         "the path has shape": [

@@ -72,7 +72,7 @@ def _clamped(right_half):
             _pieces(right_half=lambda t: (1 - t) ** 2 / 2),
             _pieces(right_half=lambda t: 0.5 + t - t * t),
         ],
-        "in −1…0 your curve is not the integral of 1 + t": [
+        "in −1…0 your curve is not the integral of 1 + t from −1 on, t + t²/2 + ½": [
             _pieces(left=lambda t: 0.5 + t - t * t / 2),
             _pieces(left=lambda t: t * t / 2),
             _pieces(left=lambda t: (1 - t) ** 2 / 2),

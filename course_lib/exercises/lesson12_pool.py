@@ -49,9 +49,11 @@ def _one_dimensional(right, features, box, bins):
         ],
         "the box is x, y, w, h; you read two corners, or two pairs (x, w), (y, h)": [
             _boxed(lambda box: torch.cat([box[:2], box[2:] - box[:2]])),
-            _boxed(lambda box: torch.cat([box[:2], box[:2] + box[2:]])),
             _boxed(lambda box: box[[0, 2, 1, 3]]),
         ],
+        "`hat_weights` is given a start and a *length*; you give it the end": _boxed(
+            lambda box: torch.cat([box[:2], box[:2] + box[2:]])
+        ),
         "half a cell off: the box is given in cells, with the centre of cell 0 at 0": [
             _boxed(lambda box: box + torch.tensor([0.5, 0.5, 0, 0])),
             _boxed(lambda box: box - torch.tensor([0.5, 0.5, 0, 0])),

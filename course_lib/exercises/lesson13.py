@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.compare import as_array
+from course_lib.exercises.compare import as_array, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.models.optimise import Linearised
@@ -122,14 +122,19 @@ def _dense(own, residuals, w):
         "only once": _with(transposed=_once),
         "create_graph=True": [_with(times=_no_graph), _with(transposed=_no_gradient)],
         "row by row": _with(times=_dense),
+        "a difference of r's values": [
+            _with(times=lambda own, f, w: lambda d: (f(w + 1e-3 * d) - f(w - 1e-3 * d)) / 2e-3),
+            _with(times=lambda own, f, w: lambda d: (f(w + 1e-3 * d) - f(w)) / 1e-3),
+        ],
         "should be r and two functions": lambda right, *given: right(*given)[0],
         "at (0,)": _with(times=lambda own, *_: lambda d: own["times"](d) + 0.1 * torch.eye(9)[0]),
     },
 )
 def examine_products(answer, rng: np.random.Generator) -> None:
-    """Both products, each asked twice, and how often the graph is passed for them."""
+    """Both products, each asked several times, and how often the graph is passed for them."""
     A, y, w = (torch.from_numpy(rng.normal(size=s)).float() for s in ((6, 3), 6, 3))
     vs, ds = (torch.from_numpy(rng.normal(size=(2, n))).float() for n in (9, 3))
+    ds = torch.cat([ds, 1000 * ds[:1]])  # differences of r are not J d for so long a d
     passes = []
 
     def residuals(w: Tensor) -> Tensor:
@@ -138,7 +143,7 @@ def examine_products(answer, rng: np.random.Generator) -> None:
             r.register_hook(passes.append)
         return r
 
-    def every(f, w):
+    def every(f, w, ds=ds):
         parts = f(residuals, w)
         if not isinstance(parts, (tuple, list)) or len(parts) != 3:
             raise Wrong("your answer should be r and two functions, three parts in all")
@@ -147,22 +152,35 @@ def examine_products(answer, rng: np.random.Generator) -> None:
         except RuntimeError as problem:
             raise _in_words(problem) from None
 
-    names = ("r", "Jᵀv", "Jᵀv of another v", "J d", "J d of another d", "Jᵀv once more")
+    names = "r", "Jᵀv", "Jᵀv of another v", "J d", "J d of another d", "J d of a long d"
+    names += ("Jᵀv once more",)
 
     def read(given):
-        sizes = (9, 3, 3, 9, 9, 3)
+        sizes = (9, 3, 3, 9, 9, 9, 3)
         parts = zip(given, sizes, names, strict=True)
         return tuple(as_array(part, (n,), what) for part, n, what in parts)
 
     passes.clear()
-    answer.compare((w,), names, read, call=every, tolerance=1e-4, near=1e-5)
+    answer.compare((w,), names, read, call=every, tolerance=1e-4, near=1e-5, otherwise=_difference)
     passes.clear()
-    every(answer, w.clone())
+    every(answer, w.clone(), ds[:2])
     if len(passes) >= 9:
         raise Wrong(
             f"{len(passes)} backward passes for five products: you form J row by row. It has a row "
             "for each residual, twelve thousand in a first frame; one pass for each product is enough"
         )
+
+
+def _difference(given: tuple[np.ndarray, ...], right: tuple[np.ndarray, ...]) -> str:
+    """The message for a J d that is nearly right, unless d is long."""
+    near = [same(a, b, 0.02) for a, b in zip(given, right, strict=True)]
+    if near != [True] * 5 + [False, True]:
+        return ""
+    return (
+        "your J d is nearly right for a short d and wrong for one that is a thousand times as long: "
+        "a difference of r's values is J d only where r is linear; for the products use the graph "
+        "of r"
+    )
 
 
 def _asked(r, transposed, times, vs: Tensor, ds: Tensor) -> tuple:

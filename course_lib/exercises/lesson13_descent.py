@@ -53,6 +53,7 @@ def _descended(
     slope: Callable[..., Tensor] = _slope,
     seen: Callable[..., Tensor] | None = None,
     weight: Callable[[Tensor], Tensor] = lambda v: v,
+    reach: Callable[[Tensor], Tensor] | None = None,
     grown: Callable[..., Tensor] = lambda w, lam: lam * w,
     alpha: Callable[..., Tensor] = _exact,
     go: Callable[..., Tensor] = lambda w, g, a, length: w - length * a * g,
@@ -65,6 +66,7 @@ def _descended(
         slope: (s, mask) → derivative of that in s.
         seen: the same in the length of the step; None for `slope`.
         weight: v → its place in J.
+        reach: the same in the length of the step; None for `weight`.
         grown: (w, λ) → what the regulariser adds to the gradient.
         alpha: (g, J g, λ) → length.
         go: (w, g, α, length) → the new filter.
@@ -72,7 +74,7 @@ def _descended(
     s = x @ w  # (M,)
     r, t = v * off(s, mask, y), weight(v) * slope(s, mask)  # (M,) each
     g = x.T @ (t * r) + grown(w, lam)  # (n,)
-    along = t if seen is None else weight(v) * seen(s, mask)
+    along = (reach or weight)(v) * (seen or slope)(s, mask)
     return go(w, g, alpha(g, along * (x @ g), lam), length)
 
 
@@ -115,7 +117,10 @@ def _ones(s, mask):
             _with(slope=_ones, weight=torch.ones_like),
             _with(slope=lambda s, m: m),
         ],
-        "the length of the step has the slope in it too: J g, not x g": _with(seen=_ones),
+        "the length of the step has the slope in it too: J g, not x g": [
+            _with(seen=_ones),
+            _with(seen=_ones, reach=torch.ones_like),
+        ],
         "v is a part of J as well: it stands before everything in r": [
             _with(weight=lambda v: torch.ones_like(v)),
             _given(lambda w, x, y, m, v, *given: (w, x, y, m, torch.ones_like(v), *given)),

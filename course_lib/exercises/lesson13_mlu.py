@@ -46,9 +46,10 @@ def _below(f):
         "the exponential is multiplied by α: φ levels off at −α, not at −1": (
             _below(lambda s, a: torch.expm1(s / a))
         ),
-        "the exponent has the wrong sign: φ falls to −α as s falls": (
-            _below(lambda s, a: a * (1 - torch.exp(-s / a)).clamp(-1e3))
-        ),
+        "the exponent has the wrong sign: φ falls to −α as s falls": [
+            _below(lambda s, a: a * (1 - torch.exp(-s / a)).clamp(-1e3)),
+            _below(lambda s, a: a * torch.expm1(-s / a)),
+        ],
         "below 0 your φ is above 0: it is exp(s / α) − 1, not 1 − exp(s / α)": (
             _below(lambda s, a: -a * torch.expm1(s / a))
         ),

@@ -108,7 +108,7 @@ def _at_first(r, transposed, times, steps, precondition):
             _given(lambda r, *given: (-r, *given)),
             lambda right, *given: -right(*given),
         ],
-        "your β is 0 in every step: it is never used, or g − g before has the wrong sign, or `g "
+        "your β is 0 in (nearly) every step: it is never used, or g − g before has the wrong sign, or `g "
         "before` is the new g already, kept too late or changed in place. Each step goes along the "
         "preconditioned gradient alone, which is steepest descent, and undoes a part of what the "
         "step before has gained": [
@@ -132,8 +132,11 @@ def _at_first(r, transposed, times, steps, precondition):
         "α is ⟨p, g⟩ / ‖J p‖²; yours has another numerator, which is the same only without a "
         "preconditioner": [
             _with(alpha=lambda p, g, Jp: (g @ g) / (Jp @ Jp)),
-            _with(alpha=lambda p, g, Jp: (p @ p) / (Jp @ Jp)),
         ],
+        "α is ⟨p, g⟩ / ‖J p‖²; yours has ⟨p, p⟩ in the numerator, which is the same only in the "
+        "first step, and only without a preconditioner": (
+            _with(alpha=lambda p, g, Jp: (p @ p) / (Jp @ Jp))
+        ),
         "α is divided by ‖J p‖², with J: how much the residuals change along p": (
             _with(alpha=lambda p, g, Jp: (p @ g) / (p @ p))
         ),

@@ -176,10 +176,13 @@ def _by_heads(layers: SimpleNamespace, tokens: Tensor) -> Tensor:
                 think=lambda layers, t, _: t + layers.mlp(layers.norm1(t)),
             ),
         ],
-        "the network reads the tokens as they are *after* the attention": [
-            _with(think=lambda layers, t, before: t + layers.mlp(layers.norm2(before))),
-            _with(think=lambda layers, t, before: before + layers.mlp(layers.norm2(t))),
-        ],
+        "the network reads the tokens as they are *after* the attention": _with(
+            think=lambda layers, t, before: t + layers.mlp(layers.norm2(before))
+        ),
+        "what the network on each token finds is added to the tokens as they are *after* the "
+        "attention; yours is added to those before it, so what the attention found is lost": _with(
+            think=lambda layers, t, before: before + layers.mlp(layers.norm2(t))
+        ),
         "qkv gives queries, keys and values in this order": [
             _with(look=partial(attended, order=order)) for order in ("kqv", "vkq", "qvk")
         ],

@@ -265,8 +265,9 @@ def _asked(f: Any, layers: SimpleNamespace, z: Tensor, images: list[Tensor]) -> 
     if not callable(parts[1]) or shape_of(parts[0]) is None:
         raise Wrong("return the template's tokens after the block, and a function, in this order")
     given = copied(images)
+    found = [parts[1](given[0])]  # one image: an error here has another cause
     try:
-        found = [parts[1](x) for x in given]
+        found += [parts[1](x) for x in given[1:]]
     except RuntimeError as problem:
         if "must match" in str(problem) or "Expected size" in str(problem):
             raise Wrong(

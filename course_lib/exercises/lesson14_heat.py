@@ -120,10 +120,15 @@ def _disc(gauss: Tensor, dx: Tensor, dy: Tensor, r: Tensor) -> Tensor:
         "the heat ends at a square: r cells along x and along y; you cut a disc": _with(
             HEAT, cut=_disc
         ),
-        "the square goes *to* r cells away, r included": _with(
-            HEAT,
-            cut=lambda gauss, dx, dy, r: gauss * ((dx.abs() < r) & (dy.abs() < r) | (gauss == 1)),
-        ),
+        "the square goes *to* r cells away, r included": [
+            _with(
+                HEAT,
+                cut=lambda gauss, dx, dy, r: (
+                    gauss * ((dx.abs() < r) & (dy.abs() < r) | (gauss == 1))
+                ),
+            ),
+            _with(HEAT, cut=lambda gauss, dx, dy, r: gauss * ((dx.abs() < r) & (dy.abs() < r))),
+        ],
         "σ is a sixth of the square's side, (2r + 1) / 6": [
             _with(HEAT, sigma=lambda r: (2 * r + 1) / 3),
             _with(HEAT, sigma=lambda r: (2 * r + 1) / 2),

@@ -110,7 +110,7 @@ def _of_all(right, q, k, centre, fraction):
             _with(count=lambda n: math.ceil(n) + 1),
         ],
         "the fraction is that of the search tokens; the template's are not counted": _of_all,
-        "sort the places: the map is put together from them row by row": _with(ordered=False),
+        "sort the places: they are wanted in rising order": _with(ordered=False),
         "search tokens are numbered from 0; yours are numbered among all tokens": (
             lambda right, *given: right(*given) + given[0].shape[2]
         ),

@@ -104,6 +104,8 @@ class _Apart:
         "undone in the wrong order: to undo (image − mean) / deviation, multiply by the deviation "
         "first, then add the mean": [
             _with(image=lambda i: 255 * (i + MU) * SIGMA),
+        ],
+        "only one of the two is undone: times the deviation, plus the mean": [
             _with(image=lambda i: 255 * (i + MU)),
             _with(image=lambda i: 255 * i * SIGMA),
         ],

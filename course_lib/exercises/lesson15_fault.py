@@ -75,6 +75,14 @@ def _backwards(tokens, stayed, count):
     return places
 
 
+def _inverted(tokens, stayed, count):
+    """The places so far are looked up in each removal, not the other way round."""
+    places = torch.arange(count).expand(len(tokens), -1)
+    for chosen in stayed:
+        places = chosen.gather(1, places)
+    return places
+
+
 @check(
     "deploy.fault",
     reference=mended_put_back,
@@ -137,9 +145,10 @@ def _backwards(tokens, stayed, count):
         ),
     },
     others={
-        "a place is looked up that is not there": lambda right, tokens, stayed, count: right(
-            tokens, stayed[::-1], count
-        ),
+        "a place is looked up that is not there": [
+            lambda right, tokens, stayed, count: right(tokens, stayed[::-1], count),
+            _with(places=_inverted),
+        ],
         "has shape": lambda right, tokens, stayed, count: right(tokens, stayed, count + 1),
         "the tokens at": lambda right, *given: right(*given) + 0.1,
         "lost its gradient": lambda right, *given: right(*given).detach(),
@@ -164,6 +173,7 @@ def examine_fault(answer, rng: np.random.Generator) -> None:
             if "out of bounds" not in str(problem):
                 raise
             raise Wrong(
-                f"a place is looked up that is not there ({problem}): begin with the first "
-                "removal; each removal's numbers are those of the tokens that the one before left"
+                f"a place is looked up that is not there ({problem}): look up in the numbers "
+                "so far, places.gather(1, chosen), beginning with the first removal; each removal's "
+                "numbers are those of the tokens that the one before left"
             ) from None

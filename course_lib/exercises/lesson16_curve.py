@@ -10,6 +10,7 @@ import numpy as np
 from course_lib.exercises.cases import compare_arrays
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
+from course_lib.exercises.words import Wrong
 
 Runs = list[tuple[np.ndarray, int]]
 
@@ -35,6 +36,7 @@ def _curve(
     zeros: bool = True,
     stays: bool = False,
     reach: int = 0,
+    lasts: Callable[[int, int], int] = lambda P, N: N,
 ) -> np.ndarray:
     """The curve with a part changed.
 
@@ -47,6 +49,7 @@ def _curve(
         zeros: whether overlaps are 0 from a failure on.
         stays: whether a run that is too short counts with its last mean.
         reach: how many frames more a run reaches.
+        lasts: (progress, N) → frames of a run, when it is asked whether they are more than j.
     """
     curve = np.zeros(high)
     for j in range(1, high):
@@ -55,7 +58,7 @@ def _curve(
             o, N = overlaps.copy(), len(overlaps)
             if zeros:
                 o[P:] = 0
-            if N + reach > j:
+            if lasts(P, N) + reach > j:
                 values.append(o[first : j + 1 + last].sum() / max(long(j), 1))
             elif pads(P, N):
                 values.append(o[first:].sum() / max(N - 1 if stays else short(j), 1))
@@ -117,12 +120,17 @@ def _values(right, runs, high):
         "a run of N frames has frames 0 … N − 1, so it reaches j < N; yours reaches j = N": (
             _with(reach=1)
         ),
+        "whether a run is longer than j depends on its N frames, failed or not; you compare its "
+        "progress with j": _with(lasts=lambda P, N: P),
         "a run that failed is padded; yours pads those that did not": (
             _with(pads=lambda P, N: P == N)
         ),
     },
     others={
         "has shape": lambda right, *given: right(*given)[1:],
+        "the mean of nothing": lambda right, runs, high: np.where(
+            _silent(runs, high), np.nan, right(runs, high)
+        ),
         "expected": lambda right, *given: 0.9 * right(*given),
         "your function changes": lambda right, runs, high: (
             right(runs, high),
@@ -144,18 +152,30 @@ def examine_curve(answer: Any, rng: np.random.Generator) -> None:
         cases.append((runs, high))
     cases.append(([(o, len(o)) for o, _ in cases[2][0]], 20))  # none fails: 0 beyond the longest
     for runs, high in cases:
+        silent = _silent(runs, high)
         compare_arrays(
             answer,
             [(runs, high)],
             "the curve",
-            lambda given, high=high: _read(given, high),
+            lambda given, silent=silent: _read(given, silent),
             _words,
         )
 
 
-def _read(given: Any, high: int) -> np.ndarray:
+def _silent(runs: Runs, high: int) -> np.ndarray:
+    """Whether no run counts, (high,)."""
+    counts = max(len(o) if len(o) == P else high for o, P in runs)
+    return np.arange(high) >= counts
+
+
+def _read(given: Any, silent: np.ndarray) -> np.ndarray:
     """The curve from Φ(1) on; Φ(0) means nothing."""
-    return as_array(given, (high,), "the curve")[1:]
+    curve = as_array(given, silent.shape, "the curve", allow_nan=True)
+    if silent.any() and np.array_equal(np.isnan(curve[1:]), silent[1:]):
+        raise Wrong(
+            "your curve is NaN where no run counts, since the mean of nothing is NaN; there it is 0"
+        )
+    return as_array(given, silent.shape, "the curve")[1:]
 
 
 def _words(given: np.ndarray, right: np.ndarray, runs: Runs, high: int) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from course_lib.exercises.cases import compare_cases
 from course_lib.exercises.compare import as_array, as_parts
 from course_lib.exercises.core import check
+from course_lib.exercises.words import Wrong
 
 NAMES = ("the precision", "the recall", "F")
 P, R, F = 0, 1, 2  # the part of the result by which a mistake is known
@@ -121,6 +122,7 @@ def _hits(right, overlaps, scores, present, threshold):
     others={
         "the answer should have three parts": lambda right, *given: right(*given)[:2],
         "expected": lambda right, *given: tuple(0.7 * v for v in right(*given)),
+        "0 / 0": _with(none=float("nan")),
         "holds NaN": lambda right, *given: (float("nan"), *right(*given)[1:]),
     },
 )
@@ -136,7 +138,10 @@ def examine_fault(answer: Any, rng: np.random.Generator) -> None:
             cases.append((overlaps, scores, present, float(threshold)))
 
     def read(given: Any, case: tuple[Any, ...]) -> list[float]:
-        return list(as_array(as_parts(given, *NAMES), (3,), ", ".join(NAMES)))
+        values = as_array(as_parts(given, *NAMES), (3,), ", ".join(NAMES), allow_nan=True)
+        if np.isnan(values[P]) and not (case[1] >= case[3]).any():
+            raise Wrong("without any report your precision is 0 / 0; as in VOT's toolkit, it is 1")
+        return list(as_array(values, (3,), ", ".join(NAMES)))
 
     compare_cases(answer, cases, NAMES, read, _about)
 

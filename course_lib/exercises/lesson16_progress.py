@@ -120,6 +120,9 @@ def _last(right, overlaps, present, grace):
         "{about}: the first bad frame is no failure yet; it takes `grace` in a row": (
             lambda right, o, there, grace: _came(o, there, 1)
         ),
+        "{about}: the row of bad frames may end with the run's last frame; you stop before it": (
+            _then(lambda P, N, grace: P if P + grace < N else N)
+        ),
         "{about}: a run without a failure came through all N frames": [
             _then(lambda P, N, grace: N - 1 if P == N else P),
             _then(lambda P, N, grace: 0 if P == N else P),

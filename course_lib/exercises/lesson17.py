@@ -79,10 +79,18 @@ def _stuck(right, unsure, score, best, sure, found, patience):
     return (unsure + 1, "lost") if gone else (count, state)
 
 
-def _strict(right, unsure, score, best, sure, found, patience):
-    """Above the thresholds, not from them on."""
-    above = score > sure or math.isnan(score) or best > found
-    return (0, "sure") if above else right(unsure, sure - 1, found - 1, sure, found, patience)
+def _strict(own: bool, other: bool) -> Callable[..., tuple[int, str]]:
+    """A mistake: above a threshold, not from it on, where the tracker is, elsewhere, or both."""
+
+    def code(right, unsure, score, best, sure, found, patience):
+        below = (score <= sure if own else score < sure) and (
+            best <= found if other else best < found
+        )
+        if not below:
+            return 0, "sure"
+        return right(unsure, sure - 1, found - 1, sure, found, patience)
+
+    return code
 
 
 @check(
@@ -106,7 +114,11 @@ def _strict(right, unsure, score, best, sure, found, patience):
         "followed again": _with(lambda u, s, b, m, f, p: (u, s, -math.inf, m, f, p)),
         "{about}: if the tracker is sure again where it is, it has found its target, even after "
         "it was lost": _stuck,
-        "{about}: a score that equals the threshold is enough": _strict,
+        "{about}: a score that equals the threshold is enough": [
+            _strict(True, True),
+            _strict(True, False),
+            _strict(False, True),
+        ],
     },
     others={
         "expected two things": lambda right, *case: right(*case)[1],

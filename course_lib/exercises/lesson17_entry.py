@@ -221,6 +221,9 @@ FORM = {
         lambda box, t: np.array([*box[:2] + box[2:] / 2, *box[2:]])
     ),
     "x and y have changed places": _with(lambda box, t: box[[1, 0, 2, 3]]),
+    "two runs of your tracker": _with(
+        lambda box, t: box + np.random.default_rng().normal(size=4)  # another seed each time
+    ),
     "`init` does not begin anew": lambda right: _Once(right()),
     "the box has shape": _with(lambda box, t: box[:2]),
     "your sizes make it lower": _with(

@@ -87,9 +87,10 @@ def _words(box: np.ndarray) -> str:
     learns=False,
     mistakes={
         "the fault is still there: row k is not frame k. Where the target is away there is no row, "
-        "and all later boxes come too early; the number of the frame stands in the first column": (
-            _with(frame=lambda rows: np.arange(len(rows)))
-        ),
+        "and all later boxes come too early; the number of the frame stands in the first column": [
+            _with(frame=lambda rows: np.arange(len(rows))),
+            _with(frame=lambda rows: rows[:, 0].argsort().argsort()),  # sorted first
+        ],
         "frames are counted from 1, arrays from 0: every box comes one frame late": (
             _with(frame=lambda rows: rows[:, 0].astype(int))
         ),

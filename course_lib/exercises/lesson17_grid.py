@@ -36,6 +36,7 @@ def _grid(
     line: Callable[[int, float], np.ndarray] = lambda n, limit: (np.arange(n) + 0.5) * limit / n,
     away: Callable[..., np.ndarray] = lambda d: np.hypot(*d.T),
     centred: bool = True,
+    sides: Callable[[np.ndarray], np.ndarray] = lambda box: box[2:],
 ) -> np.ndarray:
     """The places with a part changed.
 
@@ -45,8 +46,10 @@ def _grid(
         line: (number, length) → centres along an axis.
         away: displacements (N, 2) from the box → what they are sorted by.
         centred: whether displacements are from the box's centre, not its corner.
+        sides: box → the two sides by which the spacing is multiplied.
     """
-    counts = [max(1, int(count(v / (spacing * s)))) for v, s in ((width, box[2]), (height, box[3]))]
+    along = zip((width, height), sides(box), strict=True)
+    counts = [max(1, int(count(v / (spacing * s)))) for v, s in along]
     x, y = line(counts[0], width), line(counts[1], height)
     centres = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)  # (N, 2)
     start = box[:2] + box[2:] / 2 if centred else box[:2]
@@ -130,11 +133,12 @@ def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
             _inside
         ),
         "the spacing is a fraction of the box's sides: of its width along x, its height along y": [
-            lambda right, box, *r: right(np.array([*box[:2] + box[2:] / 2 - box[2] / 2, *box[[2, 2]]]),
-                                         *r),
+            _with(sides=lambda box: box[[2, 2]]),
+            _with(sides=lambda box: box[[3, 3]]),
+            _with(sides=lambda box: np.full(2, (box[2] * box[3]) ** 0.5)),
         ],
     },
-)  # fmt: skip
+)
 def examine_grid(answer, rng: np.random.Generator) -> None:
     """Boxes of several sizes in frames that are wide or high."""
     # 8.4 and 3.3 steps: rounded down, or to the nearest number, they are too few

@@ -82,7 +82,7 @@ def require_independent(
     make: Callable[[], Any], sequence: ShortSequence, other: ShortSequence
 ) -> None:
     """Raise Wrong if the boxes of a tracker depend on another sequence on which it ran before, or on
-    another tracker beside it; or if it changes boxes that it has returned.
+    another tracker beside it, or on chance; or if it changes boxes that it has returned.
 
     Args:
         make: () → a tracker.
@@ -91,6 +91,12 @@ def require_independent(
     """
     with _dice_left_alone("your tracker"):
         right = _boxes(make, sequence, other)
+    if not _agrees(right, make, sequence, other, ()):
+        raise Wrong(
+            "two runs of your tracker on the same frames give different boxes: if it draws at "
+            "random, then from a generator that `init` makes with a fixed seed; and what it knows "
+            "belongs in `self`"
+        )
     every = (KEPT, AGAIN, BESIDE)
     if _agrees(right, make, sequence, other, every):
         return

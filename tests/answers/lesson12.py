@@ -84,6 +84,14 @@ def fault_by_recursion(judge, boxes, length, steps):
     return torch.cat([boxes.detach()[None], fault_by_recursion(judge, after, length, steps - 1)])
 
 
+def fault_with_graph(judge, boxes, length, steps):
+    """A path that still hangs on the graph."""
+    path = [boxes.clone()]
+    for _ in range(steps):
+        path.append(climb_with_graph(judge, path[-1], length)[0])
+    return torch.stack(path)
+
+
 def hat_by_pieces(t):
     """A mask for each piece, in double precision."""
     t = t.double()
@@ -285,7 +293,7 @@ def best_by_minus_infinity(boxes, values, best):
 
 RIGHT = {
     "overlap.climb": [climb_as_list, climb_in_loops, climb_with_graph],
-    "overlap.fault": [fault_by_zero, fault_by_none, fault_by_recursion],
+    "overlap.fault": [fault_by_zero, fault_by_none, fault_by_recursion, fault_with_graph],
     "overlap.hat": [hat_by_pieces, hat_by_relu, hat_by_where],
     "overlap.weights": [weights_in_double, weights_in_loops, weights_by_relu],
     "overlap.pool": [pool_by_einsum, pool_by_channel, pool_from_the_right],
