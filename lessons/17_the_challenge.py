@@ -797,7 +797,7 @@ plots.show(*shown)
 #
 # <details><summary>What came of it</summary>
 #
-# Most pairs keep their order; the printed lines give each rank correlation with its interval, and lesson 16's table says how many reversed pairs are sure under both protocols: one of 190 between one pass and supervision, with or without the real-time rule, and three between multi-start and that rule, all of them ATOM with its search over scales, which is too slow for that rule here. A pair that is reversed counts only if both protocols are sure of it.
+# Most pairs keep their order; the printed lines give each rank correlation with its interval, and lesson 16's table says how many reversed pairs are sure under both protocols: none of 190 among one pass, supervision and multi-start, and three between multi-start and the real-time rule, all of them ATOM with its search over scales, which is too slow for that rule here. A pair that is reversed counts only if both protocols are sure of it.
 # </details>
 #
 # Who changes places, and with whom?
@@ -853,7 +853,7 @@ plots.show(*shown)
 #
 # <details><summary>What came of it</summary>
 #
-# The order of one pass is kept in part. All reversed pairs but one have KCF or SiamFC ahead, which the sources have behind: KCF learns nothing beforehand, and every network here has seen far fewer pairs than in its paper. Lessons 07 to 15 asked for more reasons: the weights that the backbone starts from, the number of pairs, the size error that feeds on itself.
+# The order of one pass is kept in part. All its reversed pairs have KCF or SiamFC ahead, which the sources have behind: KCF learns nothing beforehand, and every network here has seen far fewer pairs than in its paper. Lessons 07 to 15 asked for more reasons: the weights that the backbone starts from, the number of pairs, the size error that feeds on itself.
 # </details>
 #
 # ## What the figures say
