@@ -38,10 +38,13 @@ def online_minus_frozen() -> Interval:
     return Interval.of(online - frozen)
 
 
-def dimp_minus_atom() -> Interval:
-    """AUC with DiMP's classifier minus with ATOM's, both refined, sequence by sequence."""
-    rows = read_measured(RESULTS / "atom_real_sequences.json")["auc_by_sequence"]
-    return Interval.of([row["dimp"] - row["atom"] for row in rows.values()])
+def neck_minus(other: str) -> Interval:
+    """AUC on the real targets with the neck that ships minus that of another row, sequence by
+    sequence; all rows refine boxes with the same network."""
+    table = read_measured(RESULTS / "dimp_neck.json")
+    rows = {run["arm"]: run["real"] for run in table["runs"]}
+    rows |= {name: row["real"] for name, row in table["references"].items()}
+    return Interval.of([auc - rows[other][s] for s, auc in rows["from the identity"].items()])
 
 
 EVIDENCE = {
@@ -49,5 +52,8 @@ EVIDENCE = {
     "preconditioned-adam": partial(last_loss, "Adam"),
     "preconditioned-descent": partial(last_loss, "steepest descent"),
     "online-frozen": online_minus_frozen,
-    "dimp-atom": dimp_minus_atom,
+    "dimp-atom": partial(neck_minus, "ATOM's classifier"),
+    "neck-block": partial(neck_minus, "at random, with a block"),
+    "neck-random": partial(neck_minus, "at random"),
+    "neck-training": partial(neck_minus, "not trained"),
 }
