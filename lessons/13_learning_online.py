@@ -1224,7 +1224,7 @@ arms = {run["arm"]: run for run in necks["runs"]}
 rows = arms | necks["references"]
 figure, axes = plots.new_figure(width=9.2, height=3.6, columns=2, width_ratios=[1.2, 1])
 for k, (name, run) in enumerate(arms.items()):
-    for line, hits in (("-", run["hits"]), ("--", necks["before"][name])):
+    for line, hits in (("-", run["hits"]), ("--", necks["before"][name]["hits"])):
         shares = 100 * np.array(list(hits.values()))
         axes[0, 0].plot(list(hits), shares, line, marker=".", color=plots.CYCLE[k])
 of_atom = rows["ATOM's classifier"]["hits"][""]
