@@ -142,6 +142,10 @@ class Frames(ABC):
 
     def __getitem__(self, index: int) -> np.ndarray:
         T = len(self)
+        if isinstance(index, slice):
+            raise TypeError(
+                "frames are read one by one, frames[t]; frames.part(1) leaves out the first"
+            )
         if not -T <= index < T:
             raise IndexError(f"frame {index} requested, but there are only {T}")
         return self._read(index % T)

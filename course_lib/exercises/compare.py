@@ -21,8 +21,9 @@ def as_number(value: Any, what: str) -> float:
         raise Wrong(f"{what} should be one number; yours is {_kind(value)}")
     if not np.isfinite(float(value)):
         raise Wrong(
-            f"{what} is {float(value)}; expected a finite number: is something divided by zero, or "
-            "does an exponential over- or underflow?"
+            f"{what} is {float(value)}; expected a finite number: is something divided by zero, is "
+            "a root or a logarithm taken of a number below 0, does an exponential over- or underflow, "
+            "or is one of the numbers NaN (their sum and their maximum are then NaN, too)?"
         )
     return float(value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,15 +16,21 @@ from course_lib.geometry import boxes
 
 
 def _by_columns(answer: Callable[..., Any], boxes: np.ndarray) -> Any:
-    """The corners; Wrong if the boxes are taken apart row by row."""
+    """The corners; Wrong if four names are to take a value of each box."""
+    n = len(boxes)
+    unpacked = (  # Python's words about four names, up to 3.13 and since, and about `f(*boxes)`
+        rf"unpack \(expected 4(?!, got)|expected 4, got {n}\)|"
+        rf"\(\) takes 4 positional arguments but {n} were given"
+    )
     try:
         return answer(boxes)
     except (ValueError, TypeError) as problem:
-        if not any(said in str(problem) for said in ("to unpack", "positional argument")):
+        if not re.search(unpacked, str(problem)):
             raise
         raise Wrong(
-            f"your code unpacks the array into x, y, w, h ({problem}), which goes row by row: the "
-            f"array has a row for each of the {len(boxes)} boxes; the columns are `boxes.T`"
+            f"your code unpacks {n} values into x, y, w, h ({problem}). The array has a row of "
+            f"four numbers for each of the {n} boxes: `for x, y, w, h in boxes` goes box by box; "
+            "the columns are `boxes.T`, as in `x, y, w, h = boxes.T`"
         ) from None
 
 
@@ -78,7 +85,9 @@ def _by_columns(answer: Callable[..., Any], boxes: np.ndarray) -> Any:
             lambda right, b: right(b).astype(int),
             lambda right, b: np.round(right(b)),
         ],
-        "you return the corners of one box; expected a row for each of the {0.shape[0]} boxes": [
+        "you return the corners of one box; expected a row for each box, here ({0.shape[0]}, 4), "
+        "even if there is only one": [
+            lambda right, b: np.squeeze(right(b)),
             lambda right, b: right(b)[0],
             lambda right, b: right(b)[-1],
             lambda right, b: right(b)[:1],
@@ -89,7 +98,10 @@ def _by_columns(answer: Callable[..., Any], boxes: np.ndarray) -> Any:
     },
     others={
         "columns are": lambda right, b: right(b) - right(b)[:, [0, 1, 0, 1]],
-        "the columns are `boxes.T`": lambda right, b: (lambda x, y, w, h: [x, y, x + w, y + h])(*b),
+        "the columns are `boxes.T`": [
+            lambda right, b: (lambda x, y, w, h: [x, y, x + w, y + h])(*b),
+            lambda right, b: [[x, y, x + w, y + h] for x, y, w, h in b.T],
+        ],
     },
 )
 def examine_corners(answer, rng) -> None:
@@ -190,6 +202,11 @@ def _offset(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             lambda right, a, b: np.hypot(*(_centre(a) + _centre(b) * [1, -1])),
             lambda right, a, b: np.hypot(*(_centre(a) + _centre(b) * [-1, 1])),
         ],
+        "you add the two steps: the length of the vector (dx, dy) is √(dx² + dy²), np.hypot(dx, "
+        "dy)": [
+            lambda right, a, b: _offset(a, b).sum(),
+            lambda right, a, b: abs(_offset(a, b).sum()),
+        ],
         "in one direction you take the corner; both need the centre": [
             lambda right, a, b: np.hypot(_offset(a, b)[0], a[1] - b[1]),
             lambda right, a, b: np.hypot(a[0] - b[0], _offset(a, b)[1]),
@@ -197,7 +214,6 @@ def _offset(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         "your distance is negative or has a sign: it is a length": [
             lambda right, a, b: np.sign(_offset(a, b)[0]) * right(a, b),
             lambda right, a, b: -right(a, b),
-            lambda right, a, b: _offset(a, b).sum(),
         ],
         "your error is rounded to whole pixels: keep the fraction": [
             lambda right, a, b: np.round(right(a, b)),

@@ -114,7 +114,7 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
             lambda right, a, b: _over_union(float(np.prod(np.maximum(_sides(a, b) - 1, 0))), a, b)
         ),
         "the shared part starts at the *larger* of the two left edges and ends at the *smaller* of "
-        "the two right edges; one of yours is the other way round": [
+        "the two right edges; one of yours, or both, are the other way round": [
             lambda right, a, b: _over_union(_between(a, b, np.minimum, np.minimum), a, b),
             lambda right, a, b: _over_union(_between(a, b, np.maximum, np.maximum), a, b),
             lambda right, a, b: _over_union(_between(a, b, np.minimum, np.maximum), a, b),

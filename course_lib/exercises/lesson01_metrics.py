@@ -206,10 +206,11 @@ def _within(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         "there gains by it: NaN is within no threshold, and all frames count": (
             lambda right, e: right(e[~np.isnan(e)])
         ),
-        "a frame whose error is NaN counts as near enough in your version: NaN is neither above a "
-        "threshold nor below, so count with `<=`": lambda right, e: (
-            1 - np.mean(e[:, None] > PIXELS, axis=0)
-        ),
+        "a frame whose error is NaN counts as near enough in your version: NaN is within no "
+        "threshold, so do not replace it by 0, and count with `<=`": [
+            lambda right, e: 1 - np.mean(e[:, None] > PIXELS, axis=0),
+            lambda right, e: right(np.nan_to_num(e)),
+        ],
         COUNTS: lambda right, e: right(e) * len(e),
         OTHER_COUNT: _counted_by(51, 50, 100),
         WHOLE: lambda right, e: right(e).astype(int),

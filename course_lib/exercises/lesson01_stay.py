@@ -87,7 +87,9 @@ def _in_place(self: Any, frame: np.ndarray, box: np.ndarray) -> None:
     "trackers.stay_put",
     reference=StayPut,
     others={
-        "share one box": _stays(lambda self, frame, box: setattr(type(self), "box", box.copy())),
+        "share one box: keep it on `self`, not on the class or in a global": _stays(
+            lambda self, frame, box: setattr(type(self), "box", box.copy())
+        ),
         "Keep a copy": [
             _stays(lambda self, frame, box: setattr(self, "box", box)),
             _stays(lambda self, frame, box: setattr(self, "box", np.asarray(box, dtype=float))),
@@ -95,6 +97,10 @@ def _in_place(self: Any, frame: np.ndarray, box: np.ndarray) -> None:
         "return a copy": [
             _stays(_keep, lambda self, frame: self.box),
             _stays(_keep, lambda self, frame: self.box[:]),
+            _stays(
+                lambda self, frame, box: setattr(self, "box", list(box)),
+                lambda self, frame: self.box,
+            ),
         ],
         "in an array of its own": _stays(_keep, _buffered),
         "start afresh": _stays(
@@ -163,7 +169,9 @@ def examine_stay_put(answer, rng) -> None:
     other = answer()
     _start(other, _frame(rng), large.copy(), large)
     if not same(_next(tracker, rng, 2), second):
-        raise Wrong("two of your trackers share one box: keep it on `self`, not on the class")
+        raise Wrong(
+            "two of your trackers share one box: keep it on `self`, not on the class or in a global"
+        )
     require_close(
         _next(other, rng, 1),
         large,
@@ -227,13 +235,16 @@ def _require_own(tracker: Any, given: Any, rng: np.random.Generator, first: np.n
         first: the first box.
     """
     try:
-        given += 7.0
+        if isinstance(given, list):
+            given[:] = [value + 7.0 for value in given]
+        else:
+            given += 7.0
     except (TypeError, ValueError):  # a tuple, or an array that cannot be written into
         return
     if not same(_next(tracker, rng, 3), first):
         raise Wrong(
-            "`update` returns the array that your tracker keeps: when the caller changes it your "
-            "next box moves; return a copy"
+            "`update` returns the array or list that your tracker keeps: when the caller changes "
+            "it your next box moves; return a copy"
         )
 
 

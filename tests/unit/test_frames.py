@@ -55,6 +55,8 @@ def test_length_index_loop_and_part(files):
     np.testing.assert_array_equal(part[1], pixels(2))
     with pytest.raises(IndexError, match="frame 4 requested, but there are only 4"):
         frames[4]
+    with pytest.raises(TypeError, match=r"one by one, frames\[t\]; frames.part\(1\)"):
+        frames[1:]
 
 
 def test_frames_are_decoded_only_on_demand(files):
