@@ -442,7 +442,7 @@ def respond_half(patch, A, B):
         dx, dy: how far the peak lies to the right of and below (h // 2, w // 2), in pixels.
     """
     ### BEGIN SOLUTION
-    # without its size irfft2 takes the response to be of even width, and stretches it
+    # without its size irfft2 takes the response to be of even width, and compresses it
     response = np.fft.irfft2(np.fft.rfft2(patch) * A / B, s=patch.shape)  # (h, w)
     row, column = np.unravel_index(response.argmax(), response.shape)
     return response, int(column) - patch.shape[1] // 2, int(row) - patch.shape[0] // 2

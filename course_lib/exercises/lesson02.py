@@ -97,8 +97,9 @@ def _normalised(mean, deviation):
 
 
 NOT_FINITE = (
-    "your result holds NaN or infinity: the logarithm of 0. A black pixel is 0, so take "
-    "log(f + 1); and in uint8 255 + 1 is 0, so make the patch a float array first"
+    "your result holds NaN or infinity: the logarithm of 0 or of a number below 0, or a division "
+    "by 0. Take log(f + 1) first, while the values are 0 … 255: a black pixel is 0; and in uint8 "
+    "255 + 1 is 0, so make the patch a float array before that"
 )
 
 
@@ -106,6 +107,12 @@ def _in_half(right, f, w):
     """A mistake: NumPy takes the logarithm of the whole numbers of a uint8 patch in float16."""
     values = np.log1p(f)
     return (values - values.mean()) / (values.std() + 1e-5) * w
+
+
+def _centred_first(right, f, w):
+    """A mistake: the mean is subtracted first, and the logarithm gets numbers below 0."""
+    with np.errstate(invalid="ignore"):
+        return np.log(f - f.mean() + 1) * w
 
 
 @check(
@@ -198,6 +205,9 @@ def _in_half(right, f, w):
         ),
         "your grey values are cut to whole numbers: make the patch a float array, not an integer "
         "one": lambda right, f, w: right(np.floor(f), w),
+    },
+    others={
+        "a number below 0, or a division by 0": _centred_first,
     },
 )
 def examine_preprocess(answer, rng) -> None:

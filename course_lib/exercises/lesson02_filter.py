@@ -74,6 +74,17 @@ def _centred(exponent):
                 -(np.add.outer(*(np.abs(np.arange(n) - n // 2) for n in (h, w))) ** 2) / (2 * s**2)
             )
         ),
+        "you square the sum of the distances, (i − i₀ + j − j₀)²; add the squares": (
+            lambda right, h, w, s: np.exp(
+                -(np.add.outer(*(np.arange(n) - n // 2 for n in (h, w))) ** 2) / (2 * s**2)
+            )
+        ),
+        "your target adds two profiles; multiply them, since the exponents add up": [
+            lambda right, h, w, s: np.add.outer(right(h, w, s)[:, w // 2], right(h, w, s)[h // 2]),
+            lambda right, h, w, s: (
+                np.add.outer(right(h, w, s)[:, w // 2], right(h, w, s)[h // 2]) / 2
+            ),
+        ],
         "your target is a ridge: rows and columns both count": [
             lambda right, h, w, s: np.tile(right(h, w, s)[h // 2], (h, 1)),
             lambda right, h, w, s: np.tile(right(h, w, s)[:, [w // 2]], (1, w)),
@@ -209,9 +220,12 @@ def _at_the_origin(B: np.ndarray, added: float) -> np.ndarray:
             0,
             _parts(A=lambda F, G, k: np.sum(G / F, axis=0)),
         ),
-        "you roll the target before its transform; its peak stays in the centre": [
+        "you roll the target, or the patch, before its transform (fftshift, ifftshift): both stay "
+        "as they are": [
             (0, lambda right, f, g, k: right(f, fftshift(g), k)),
             (0, lambda right, f, g, k: right(f, ifftshift(g), k)),
+            lambda right, f, g, k: right(fftshift(f), g, k),
+            lambda right, f, g, k: right(ifftshift(f), g, k),
         ],
         "you subtract the patches' mean once more: they are preprocessed, take them as they are": (
             lambda right, f, g, k: right(f - f.mean(axis=(1, 2), keepdims=True), g, k)

@@ -119,12 +119,22 @@ def _one_more(A=None, B=None):
             _one_more(A=lambda A, F, G, r: r * G * np.conj(F) + (1 - r) * np.conj(A)),
         ),
         "you add a regulariser to B in the update: the first B already contains it": [
-            (1, lambda right, *given, k=k: (right(*given)[0], right(*given)[1] + k * given[-1]))
+            (
+                1,
+                lambda right, *given, k=k, of=of: (
+                    right(*given)[0],
+                    right(*given)[1] + k * of(given),
+                ),
+            )
             for k in (1.0, 0.1, 0.01, 1e-5)
+            for of in (lambda given: given[-1], lambda given: 1)  # within the average, or after it
         ],
-        "you roll the target before its transform; its peak stays in the centre": [
+        "you roll the target, or the patch, before its transform (fftshift, ifftshift): both stay "
+        "as they are": [
             (0, lambda right, A, B, f, g, r: right(A, B, f, fftshift(g), r)),
             (0, lambda right, A, B, f, g, r: right(A, B, f, ifftshift(g), r)),
+            lambda right, A, B, f, g, r: right(A, B, fftshift(f), g, r),
+            lambda right, A, B, f, g, r: right(A, B, ifftshift(f), g, r),
         ],
         "your transform is scaled (norm=…); without `norm`, np.fft.fft2 has no factor": (
             lambda right, A, B, f, g, r: tuple(
@@ -195,8 +205,16 @@ def _power(F: np.ndarray) -> np.ndarray:
         "the new filter is not multiplied by η": (
             lambda right, H, f, g, r, k: right(0, f, g, 1, k) + (1 - r) * H
         ),
-        "your filter keeps nothing of the past": (
-            lambda right, H, f, g, r, k: right(H, f, g, 1, k)
+        "your filter keeps nothing of the past": [
+            lambda right, H, f, g, r, k: right(H, f, g, 1, k),
+            lambda right, H, f, g, r, k: right(0 * H, f, g, r, k),
+        ],
+        "the new patch is missing: nothing is learned": [
+            lambda right, H, f, g, r, k: H,
+            lambda right, H, f, g, r, k: (1 - r) * H,
+        ],
+        "your past has the weight η, too; its weight should be 1 − η": (
+            lambda right, H, f, g, r, k: right(0 * H, f, g, r, k) + r * H
         ),
         "your rate is always 0.125; `rate` is given": (
             lambda right, H, f, g, rate, k: right(H, f, g, 0.125, k)
@@ -215,9 +233,12 @@ def _power(F: np.ndarray) -> np.ndarray:
         "you use the regulariser as the least denominator; add it to |F|²": (
             _single(lambda F, G, k: G * np.conj(F) / np.maximum(_power(F), k))
         ),
-        "you roll the target before its transform; its peak stays in the centre": [
+        "you roll the target, or the patch, before its transform (fftshift, ifftshift): both stay "
+        "as they are": [
             lambda right, H, f, g, rate, k: right(H, f, fftshift(g), rate, k),
             lambda right, H, f, g, rate, k: right(H, f, ifftshift(g), rate, k),
+            lambda right, H, f, g, rate, k: right(H, fftshift(f), g, rate, k),
+            lambda right, H, f, g, rate, k: right(H, ifftshift(f), g, rate, k),
         ],
         "the regulariser is missing in the denominator": (
             lambda right, H, f, g, rate, k: right(H, f, g, rate, 0.0)

@@ -36,6 +36,13 @@ def _sidelobe(left_out=WINDOW, value=lambda g, rest: (g.max() - rest.mean()) / r
     return mistake
 
 
+def _with_nan(right, response):
+    """A mistake: the window is NaN, and so is the peak in it."""
+    row, column = (int(v) for v in np.unravel_index(response.argmax(), response.shape))
+    rest = np.where(WINDOW(row, column, *response.shape), np.nan, response)
+    return (rest.max() - np.nanmean(rest)) / np.nanstd(rest)
+
+
 def _around_the_largest(right, response):
     """A mistake: the window stands around the largest absolute value."""
     return _around_a_place(response, *divmod(int(abs(response).argmax()), response.shape[1]))
@@ -93,7 +100,7 @@ def _cut_out(right, response):
         "your window is not 11 × 11: five pixels on each side of the peak, and the peak": [
             lambda right, g: right(g, 13),
             lambda right, g: right(g, 9),
-            _sidelobe(_around(11, 12)),
+            *(_sidelobe(_around(up, down)) for up, down in ((6, 6), (11, 11), (11, 12))),
             *(_sidelobe(_around(5, 6, left, right)) for left, right in ((6, 6), (5, 5), (6, 7))),
             *(_sidelobe(_around(up, down, 5, 6)) for up, down in ((6, 6), (5, 5), (6, 7))),
         ],
@@ -190,7 +197,10 @@ def _cut_out(right, response):
             _sidelobe(value=lambda g, rest: (g.max() - np.abs(rest.mean())) / rest.std()),
         ],
     },
-    others={"your function changes `response`": _cut_out},
+    others={
+        "your function changes `response`": _cut_out,
+        "one of the numbers NaN": _with_nan,
+    },
 )
 def examine_psr(answer, rng) -> None:
     """Peak-to-sidelobe ratio, at the centre, at every border and in corners."""

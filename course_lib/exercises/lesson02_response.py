@@ -146,7 +146,7 @@ def _displaced(change):
         ],
         "something is added to B; the filter is A / B as they are": [
             _response(lambda F, A, B, more=more: ifft2(F * A / (B + more)).real)
-            for more in (1.0, 0.1, 1e-2, 1e-3)
+            for more in (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
         ],
     },
     others={

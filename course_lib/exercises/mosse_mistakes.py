@@ -43,7 +43,7 @@ MISTAKES = {
     "`init` trains on patches that are windowed only: preprocess them, logarithm and all": having(
         _first=lambda self, p: p * self.window
     ),
-    "your patches have no window": [
+    "`init` trains on patches that have no window: preprocess each with the window": [
         having(_prepared=lambda self, p: mosse.preprocess(p, np.ones(self.size))),
         having(_first=lambda self, p: mosse.preprocess(p, np.ones(self.size))),
     ],
