@@ -150,6 +150,15 @@ def _peaks(responses: np.ndarray, weight: float) -> np.ndarray:
     return np.array([peaks[0], *(weight * peaks[1:])])
 
 
+def _best_without_weight(right, responses: np.ndarray, weight: float) -> int:
+    """A mistake: in a loop, the best so far is compared without its weight."""
+    best = 0
+    for k in range(1, len(responses)):
+        if weight * responses[k].max() > responses[best].max():
+            best = k
+    return best
+
+
 SAYS = "with peaks {peaks} and weight {weight:g} you say {said:g}"
 
 
@@ -210,6 +219,8 @@ SAYS = "with peaks {peaks} and weight {weight:g} you say {said:g}"
                 (k for k in range(1, len(r)) if weight * r[k].max() > r[0].max()), 0
             )
         ),
+        SAYS + ": you compare a weighted peak with an unweighted one; the best so far has its "
+        "weight, too, unless it is the first": _best_without_weight,
         SAYS + ": that is the value at one place of each response, not its peak": [
             lambda right, r, weight: right(r[:, :1, :1], weight),
             lambda right, r, weight: right(

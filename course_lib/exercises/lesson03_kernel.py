@@ -201,7 +201,10 @@ FOURIER = "your α still lies in the Fourier domain: transform it back and take 
     "kcf.train",
     reference=kernels.dual_weights,
     mistakes={
-        FOURIER: lambda right, *given: fft2(right(*given)),
+        FOURIER: [
+            lambda right, *given: fft2(right(*given)),
+            lambda right, *given: fft2(right(*given)).real,
+        ],
         "λ was added to the kernel in space, where it only changes the mean: add it to the "
         "transform": lambda right, k, y, reg: right(k + reg, y, 0.0),
         "λ is missing": lambda right, k, y, reg: right(k, y, 0.0),
@@ -216,6 +219,8 @@ FOURIER = "your α still lies in the Fourier domain: transform it back and take 
         ),
         "the zero shift is at the centre of your α; here it belongs at (0, 0): leave out "
         "`fftshift`": (lambda right, *given: np.fft.fftshift(right(*given))),
+        "the zero shift is at the centre of your α; here it belongs at (0, 0): leave out "
+        "`ifftshift`": lambda right, *given: np.fft.ifftshift(right(*given)),
         "`irfft2` makes an even number of columns unless it is told the shape: "
         "`np.fft.irfft2(…, s=labels.shape)`": lambda right, k, y, reg: np.fft.irfft2(
             np.fft.rfft2(y) / (np.fft.rfft2(k) + reg)
