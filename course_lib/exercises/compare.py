@@ -22,8 +22,8 @@ def as_number(value: Any, what: str) -> float:
     if not np.isfinite(float(value)):
         raise Wrong(
             f"{what} is {float(value)}; expected a finite number: is something divided by zero, is "
-            "a root or a logarithm taken of a number below 0, does an exponential over- or underflow, "
-            "or is one of the numbers NaN (their sum and their maximum are then NaN, too)?"
+            "a root or a logarithm taken of a number below 0, does an exponential over- or "
+            "underflow, or is one of the numbers NaN (their sum and their maximum are then, too)?"
         )
     return float(value)
 

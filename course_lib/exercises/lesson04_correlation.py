@@ -100,6 +100,10 @@ def _interleaved(right, z: Tensor, x: Tensor) -> Tensor:
         ],
     },
     others={
+        "Fold the batch into the channels": [
+            lambda right, z, x: F.conv2d(x.reshape(1, -1, *x.shape[2:]), z)[0],
+            lambda right, z, x: F.conv2d(x, z, groups=len(z)),
+        ],
         "the first argument stays": lambda right, z, x: F.conv2d(
             z.reshape(1, -1, *z.shape[2:]), x, groups=len(z)
         )[0],
@@ -138,7 +142,7 @@ def _asked(function, z: Tensor, x: Tensor) -> Tensor:
             ((x, z), SLIDES),
             ((z[..., :2, :2], x[..., :7, :7]), "square maps; height and width may differ"),
             ((torch.ones(3, 256, 3, 2), torch.ones(3, 256, 7, 9)), "256 channels" + SHAPE),
-            ((z[:1], x[:1]), "a batch of 1" + SHAPE),
+            ((z[:1], x[:1]), FOLD),
             ((z[:2], x[:2]), "a batch of 2" + SHAPE),
         ):
             if _works(function, *others):
@@ -150,6 +154,11 @@ def _asked(function, z: Tensor, x: Tensor) -> Tensor:
 SLIDES = (
     "your search images slide over the exemplars, for which they are too large: in F.conv2d the "
     "first argument stays and the second slides"
+)
+FOLD = (
+    "a batch of 1: with B pairs, each filter must meet the C channels of its own pair alone. Fold "
+    "the batch into the channels, `x.reshape(1, B * C, H, W)`, and give F.conv2d `groups=B`, B "
+    "from the shape"
 )
 SHAPE = "; take the number from the shape"
 

@@ -31,13 +31,14 @@ def _of_cells(loss):
 
 
 def _asked(function, v: Tensor, y: Tensor) -> Tensor:
-    """The loss; raises Wrong if counts of some cells only have made it 0 / 0."""
+    """The loss; raises Wrong if it is NaN, by other labels or by counts of some cells only."""
     loss = function(v, y)
     if isinstance(loss, Tensor) and bool(loss.isnan().any()):
         raise Wrong(
-            "your loss is NaN: a row, a column, or one place in all maps often has no positive "
-            "cell, and then 0 is divided by 0. N₊ and N₋ are counted over a whole map, both of the "
-            "last two axes"
+            "your loss is NaN: 0 is divided by 0, or a logarithm gets a number below 0. A negative "
+            "cell has the label −1, not 0; and N₊ and N₋ are counted over a whole map, both of the "
+            "last two axes, since a row, a column, or one place in all maps often has no positive "
+            "cell"
         )
     return loss
 
@@ -131,6 +132,10 @@ def _asked(function, v: Tensor, y: Tensor) -> Tensor:
         ],
     },
     others={
+        "has the label −1, not 0": [
+            _counted(lambda p, n: (p.sum((-2, -1), keepdim=True), 0)),  # cells of label 0
+            _of_cells(lambda v, y: torch.log(1 - torch.exp(-y * v))),
+        ],
         "has no positive cell": [
             _counted(lambda p, n: (p.sum(-1, keepdim=True), n.sum(-1, keepdim=True))),
             _counted(lambda p, n: (p.sum(-2, keepdim=True), n.sum(-2, keepdim=True))),

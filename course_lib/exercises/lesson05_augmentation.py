@@ -52,6 +52,9 @@ def _in_a_disc(rng, shift):
         "you divide the box's centre by the scale as well; only the shift is in crop pixels": (
             _centred(lambda box, scale: (box[:2] + box[2:] / 2) / scale)
         ),
+        "you multiply the box's centre by the scale: the point is asked for in frame pixels": (
+            _centred(lambda box, scale: (box[:2] + box[2:] / 2) * scale)
+        ),
         "your centre is (x + w) / 2, (y + h) / 2; a box is x, y, w, h, and w / 2 right of x is "
         "x + w / 2": _centred(lambda box, _: (box[:2] + box[2:]) / 2),
         "your points lie around the lower right corner of the box; half of w and of h leads to the "
@@ -131,7 +134,8 @@ def examine_shift(answer, rng) -> None:
                 hint="how far it lies from the box's centre is set by `shift`",
             )
         except ValueError as problem:
-            if "high" not in str(problem):  # NumPy's words about rng.integers
+            if "high <=" not in str(problem) and "low >=" not in str(problem):
+                # these are NumPy's words about rng.integers
                 raise
             raise Wrong(
                 "you draw whole numbers, and a shift of 1e-7 leaves room for none: rng.uniform "

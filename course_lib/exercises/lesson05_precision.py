@@ -33,6 +33,12 @@ def _in_float16(right, network, z, x, bf16):
         return network(z, x).float()
 
 
+def _without_type(right, network, z, x, bf16):
+    """bfloat16 on a CPU, float16 on a GPU."""
+    with torch.autocast(z.device.type, enabled=bf16):
+        return network(z, x).float()
+
+
 def _on_the_cpu(right, network, z, x, bf16):
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
         return network(z, x).float()
@@ -58,7 +64,8 @@ def _without_gradient(right, *given):
         ],
         "although bf16 is False": lambda right, network, z, x, bf16: right(network, z, x, True),
         "float16, whose largest number": _in_float16,
-        "images are on a GPU": _on_the_cpu,
+        "you turn on the CPU's autocast": _on_the_cpu,
+        "float16, autocast's own choice": _without_type,
         "still on after your function": _left_on,
         "bring them back": lambda right, *given: right(*given).bfloat16(),
         "cut off": [
@@ -199,7 +206,8 @@ def _check_output(probe: Probe, given: object) -> None:
 
 
 def _check_device(answer) -> None:
-    """The autocast that is turned on is that of the images' device."""
+    """The autocast that is turned on is that of the images' device, and rounds to bfloat16 there,
+    too."""
     z, x, probe = (*(torch.zeros(1).as_subclass(OnGPU) for _ in range(2)), ProbeOnGPU())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # autocast says that there is no GPU
@@ -208,4 +216,9 @@ def _check_device(answer) -> None:
         raise Wrong(
             "where the images are on a GPU, you turn on the CPU's autocast: take the type of their "
             "device, torch.autocast(exemplar.device.type, …)"
+        )
+    if probe.rounds_to != torch.bfloat16:
+        raise Wrong(
+            "where the images are on a GPU, the network runs in float16, autocast's own choice "
+            "there, whose largest number is 65,504: give it dtype=torch.bfloat16"
         )

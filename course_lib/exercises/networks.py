@@ -63,13 +63,19 @@ def require_learning(
     respect to every weight and to the image.
 
     Args:
-        network: the student's; it gets the weights and the mode of the right one.
+        network: the student's; it gets the weights, the mode and the norms' epsilon of the right
+            one.
         like: the right one.
         image: (B, C, H, W).
         what: name of the output.
         order: paths of its layers, as for `with_weights_of`.
     """
     network = with_weights_of(network, like, order=order).train(like.training)
+    norms = [[m for m in n.modules() if isinstance(m, nn.BatchNorm2d)] for n in (network, like)]
+    epsilons = {norm.eps for norm in norms[1]}
+    if len(epsilons) == 1:  # another small epsilon is right, too, but moves a ReLU's zero
+        for norm in norms[0]:
+            norm.eps = min(epsilons)
     mine, theirs = _by_kind(network, order), _by_kind(like)
     paths = {id(weight): path for path, weight in network.named_parameters()}
     image = image.detach().clone().requires_grad_()

@@ -57,11 +57,12 @@ class OnGPU(Tensor):
 
 
 class ProbeOnGPU(nn.Module):
-    """Records whether the CPU's autocast is on while images are on a GPU."""
+    """Records whether the CPU's autocast is on while images are on a GPU, and the type that the
+    GPU's would round to."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.misplaced = False
+        self.misplaced, self.rounds_to = False, torch.bfloat16
 
     def parameters(self, recurse: bool = True):
         """One weight, on the GPU."""
@@ -70,6 +71,7 @@ class ProbeOnGPU(nn.Module):
     def forward(self, exemplar: Tensor, search: Tensor) -> Tensor:
         """Responses (1, 2, 2)."""
         self.misplaced = torch.is_autocast_enabled("cpu")
+        self.rounds_to = torch.get_autocast_dtype("cuda")
         return torch.zeros(1, 2, 2, requires_grad=True)
 
 

@@ -55,6 +55,13 @@ def test_a_right_draw_is_right_whatever_the_seed(name):
     assert refused == []
 
 
+@pytest.mark.parametrize("seed", [4, 102, 112])
+def test_norms_of_another_epsilon_learn_as_well(seed):
+    """For these weights it moves a ReLU's zero, and with it the gradients."""
+    blocks = next(a for a in RIGHT["siamfc.alexnet"] if a.__name__ == "alexnet_in_blocks")
+    assert examine("siamfc.alexnet", blocks, seed) == ("right", "right")
+
+
 @pytest.mark.parametrize(("stem", "k"), [*((stem, 0) for stem in FILES), ("lesson12", -1)])
 def test_the_next_cells_run_with_the_answer_of_another_type(stem, k):
     """Nothing stands in: COURSE_STRICT=1."""
