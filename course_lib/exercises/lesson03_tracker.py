@@ -213,11 +213,11 @@ def _takes(mine: list[Step], code: Callable, right: type, sequence: ShortSequenc
 def _seen(mine: list[Step], sequence: ShortSequence) -> int:
     """Number of steps up to the first whose patch lies beyond the frame: it is flat there, and
     rounding alone decides where the peak is."""
-    middle = np.array(sequence.frames[0].shape[1::-1]) / 2  # (2,), x and y
+    centre = np.array(sequence.frames[0].shape[1::-1]) / 2  # (2,), x and y
     for t, (box, _) in enumerate(mine):
         if box is not None:
-            away = np.abs(box[:2] + box[2:] / 2 - middle)  # (2,)
-            if (away > middle + 1.25 * box[2:]).any():  # the patch is 2.5 × the box
+            away = np.abs(box[:2] + box[2:] / 2 - centre)  # (2,)
+            if (away > centre + 1.25 * box[2:]).any():  # the patch is 2.5 × the box
                 return t + 1
     return len(mine)
 
