@@ -1073,12 +1073,12 @@ print(measured_words(kept))
 #
 # <details><summary>What came of it</summary>
 #
-# Both have the same classifier, and differ in how they make a box of what it finds. At .5 refinement has *lost* frames. At .8 and .9, where only a good fit counts, the two cannot be told apart.
+# Both have the same classifier, and differ in how they make a box of what it finds. That refinement wins frames is not shown at any IoU. On average it even loses some at .5, and none at .9, where only a good fit counts; but all intervals include 0.
 # </details>
 #
 # ### Where it is won, and where it is lost
 #
-# Why could that be? The test of {{see pieces}}, on the real sequences and on whole trackers: each is put on the target, told a wrong size, and asked after one look what size it believes. **Predict:** if the loop is to blame, how does what refinement wins in a sequence depend on its $g$ there?
+# Why does it not win? The test of {{see pieces}}, on the real sequences and on whole trackers: each is put on the target, told a wrong size, and asked after one look what size it believes. **Predict:** if the loop is to blame, how does what refinement wins in a sequence depend on its $g$ there?
 
 # %%
 sizes = read_measured(RESULTS / "atom_size.json")
@@ -1116,7 +1116,7 @@ print(measured_words(sizes))
 #
 # <details><summary>What came of it</summary>
 #
-# The sequences in which refinement wins most, the car and the polar bear, have a low $g$; those in which it loses most have one nearer to 1, and their targets are parts of things: a face, a hand, a dog without its head, the head of a football player, a rider without his motorcycle. That is what a loop would do. In every frame the box is judged anew, and each judgement is a few per cent off. With a low $g$ the next frame corrects that. With $g$ near 1 hardly anything does, and the errors add up: independent errors of $s$ in each frame grow to $s / \sqrt{1 - g^2}$ in the long run, and errors of $b$ that always point the same way to $b / (1 - g)$. Then the search image is cut for the wrong size, too. Ten steps in place of five lower $g$ a little: the short climb is not the whole cause, the judge itself is nearly content with a wrong size.
+# The sequences in which refinement wins most, the car, *Human7* and the polar bear, have a low $g$; those in which it loses most have one nearer to 1, and their targets are parts of things: a rider without his motorcycle, the head of a football player, two faces, a dog without its head. That is what a loop would do. In every frame the box is judged anew, and each judgement is a few per cent off. With a low $g$ the next frame corrects that. With $g$ near 1 hardly anything does, and the errors add up: independent errors of $s$ in each frame grow to $s / \sqrt{1 - g^2}$ in the long run, and errors of $b$ that always point the same way to $b / (1 - g)$. Then the search image is cut for the wrong size, too. Ten steps in place of five lower $g$ a little: the short climb is not the whole cause, the judge itself is nearly content with a wrong size.
 #
 # And the scales? In one look they correct less. But a tracker that can change its size by only a few per cent cannot add a larger error than that either; and it can change it again in the next frame.
 #
@@ -1125,7 +1125,7 @@ print(measured_words(sizes))
 #
 # ## What the figures say
 #
-# * Success with refinement minus success with scales, on the real sequences, {{see thresholds}}: at an IoU of .5 {{evidence refined-50 below}}, of .8 {{evidence refined-80 open}}, of .9 {{evidence refined-90 open}}.
+# * Success with refinement minus success with scales, on the real sequences, {{see thresholds}}: at an IoU of .5 {{evidence refined-50 open}}, of .8 {{evidence refined-80 open}}, of .9 {{evidence refined-90 open}}.
 # * Where the tracker believes most of what it is told about size, in the half of the sequences with the larger $g$, {{see settled}}, refinement loses {{evidence large-gain below}} in AUC against scales; in the other half nothing is decided {{evidence small-gain open}}.
 # * Over all IoUs, {{see thresholds}}: with refinement minus with scales {{evidence refined-scales open}} in AUC; ATOM minus SiamRPN++ on the same backbone {{evidence atom-siamrpnpp open}}, and minus SiamFC {{evidence atom-siamfc open}}.
 #
