@@ -292,8 +292,8 @@ def best_by_minus_infinity(boxes, values, best):
 
 
 RIGHT = {
-    "overlap.climb": [climb_as_list, climb_in_loops, climb_with_graph],
-    "overlap.fault": [fault_by_zero, fault_by_none, fault_by_recursion, fault_with_graph],
+    "overlap.climb": [climb_with_graph, climb_as_list, climb_in_loops],
+    "overlap.fault": [fault_with_graph, fault_by_zero, fault_by_none, fault_by_recursion],
     "overlap.hat": [hat_by_pieces, hat_by_relu, hat_by_where],
     "overlap.weights": [weights_in_double, weights_in_loops, weights_by_relu],
     "overlap.pool": [pool_by_einsum, pool_by_channel, pool_from_the_right],

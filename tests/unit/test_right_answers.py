@@ -1,7 +1,7 @@
 """Right answers in other styles are right, and the lesson's next cells run with them.
 
 tests/answers/lessonNN.py has, for every exercise, at least three: RIGHT = {name: [answer, …]}. The
-first has the type that is furthest from the declared one; the last of lesson 12 hang on the graph.
+first has the type that is furthest from the declared one.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def test_norms_of_another_epsilon_learn_as_well(seed):
     assert examine("siamfc.alexnet", blocks, seed) == ("right", "right")
 
 
-@pytest.mark.parametrize(("stem", "k"), [*((stem, 0) for stem in FILES), ("lesson12", -1)])
-def test_the_next_cells_run_with_the_answer_of_another_type(stem, k):
+@pytest.mark.parametrize("stem", FILES)
+def test_the_next_cells_run_with_the_answer_of_another_type(stem):
     """Nothing stands in: COURSE_STRICT=1."""
     env = os.environ | {"COURSE_PROFILE": "smoke", "COURSE_STRICT": "1", "MPLBACKEND": "agg"}
     done = subprocess.run(
-        [sys.executable, str(TESTS / "next_cells.py"), stem.removeprefix("lesson"), str(k)],
+        [sys.executable, str(TESTS / "next_cells.py"), stem.removeprefix("lesson")],
         env=env | {"PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"},
         capture_output=True,
         text=True,
