@@ -134,7 +134,7 @@ def examine_products(answer, rng: np.random.Generator) -> None:
     """Both products, each asked several times, and how often the graph is passed for them."""
     A, y, w = (torch.from_numpy(rng.normal(size=s)).float() for s in ((6, 3), 6, 3))
     vs, ds = (torch.from_numpy(rng.normal(size=(2, n))).float() for n in (9, 3))
-    ds = torch.cat([ds, 1000 * ds[:1]])  # differences of r are not J d for so long a d
+    ds = torch.cat([ds, 1e6 * ds[:1]])  # differences of r are not J d for so long a d
     passes = []
 
     def residuals(w: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ def _difference(given: tuple[np.ndarray, ...], right: tuple[np.ndarray, ...]) ->
     if near != [True] * 5 + [False, True]:
         return ""
     return (
-        "your J d is nearly right for a short d and wrong for one that is a thousand times as long: "
+        "your J d is nearly right for a short d and wrong for one that is a million times as long: "
         "a difference of r's values is J d only where r is linear; for the products use the graph "
         "of r"
     )
