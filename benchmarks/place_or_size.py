@@ -5,11 +5,11 @@
 After every frame a tracker is told the true size and keeps the place it found, or is told the true
 place and keeps the size it found; in between it is as always, and searches around what it believes.
 What it gains by each is what its own errors of that kind cost. And its own size can be smoothed:
-the one stream believes a fraction of every change, as SiamRPN++ does; SiamRPN++ without penalty, at a
-rate of 1, moves by the proposal's probability. The one stream, and SiamRPN++ on the
-same backbone with the same pairs, on generated sequences, on held-out training videos, which belong
-to no benchmark, and on the real targets, where nothing is chosen: they showed the difference that
-is to be explained. Lesson 15 reads the file.
+the one stream believes a fraction of every change, as SiamRPN++ does; SiamRPN++ without penalty, at
+a rate of 1, moves by the proposal's probability. The one stream, and SiamRPN++ on the same backbone
+with the same pairs, on generated sequences, on held-out training videos, which belong to no
+benchmark, and on the real targets, where nothing is chosen: they showed the difference that is to
+be explained. Lesson 15 reads the file.
 """
 
 from __future__ import annotations

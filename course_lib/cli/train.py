@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "recipe",
         nargs="?",
         type=Path,
-        help="YAML file, for example recipes/train_siamfc.yaml (default: SiamFC in the paper's size "
-        "and length, on generated pairs)",
+        help="YAML file, for example recipes/train_siamfc.yaml (default: SiamFC in the paper's "
+        "size and length, on generated pairs)",
     )
     parser.add_argument(
         "--set",

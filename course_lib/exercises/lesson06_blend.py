@@ -44,9 +44,8 @@ from course_lib.trackers import siamfc
         "you multiply by the window: then nothing far from the centre can ever win. Add it with "
         "its influence": lambda right, r, w, i: right(r, w, 0.0) * w,
         "you multiply by the window: its values are tiny, since they sum to 1, so your factor is "
-        "about 1 − influence everywhere and the window decides nothing. Add it with its influence": (
-            lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + i * right(r, w, 0.0) * w
-        ),
+        "about 1 − influence everywhere and the window decides nothing. Add it with its "
+        "influence": (lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + i * right(r, w, 0.0) * w),
         "the response keeps its whole weight; its weight should be 1 − influence": (
             lambda right, r, w, i: right(r, w, 0.0) + i * w
         ),

@@ -85,9 +85,9 @@ def _in_words(given: np.ndarray, right: np.ndarray) -> str:
         "off: the centre lies between two cells, and {cells} // 2 is the second of them": _moved(
             lambda n, s, _: 0.0 if n % 2 else -s / 2
         ),
-        "with an odd number of cells your anchors are right, with {cells} they are half a cell off, "
-        "right and down: the centre lies between two cells, and ({cells} − 1) // 2 is the first of "
-        "them": _moved(lambda n, s, _: 0.0 if n % 2 else s / 2),
+        "with an odd number of cells your anchors are right, with {cells} they are half a cell "
+        "off, right and down: the centre lies between two cells, and ({cells} − 1) // 2 is the first "
+        "of them": _moved(lambda n, s, _: 0.0 if n % 2 else s / 2),
         "now they are half a cell off in the other direction: right and down": _moved(
             lambda n, s, _: s / 2
         ),

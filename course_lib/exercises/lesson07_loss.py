@@ -97,8 +97,8 @@ EMPTY = "the loss of a pair without positives"
             )
             for ready in (lambda z: z, lambda z: z.softmax(-1))
         ],
-        "you divide the cross-entropies by the number of positives, as SSD does; here each is a mean "
-        "over its own anchors": [
+        "you divide the cross-entropies by the number of positives, as SSD does; here each is a "
+        "mean over its own anchors": [
             classes_changed(
                 lambda right, logits, o, y, t, half=half: (
                     F.cross_entropy(logits[y >= 0], y[y >= 0], reduction="sum")

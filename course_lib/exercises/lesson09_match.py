@@ -28,8 +28,8 @@ def _padded(x: Tensor, kernel: Sequence[int]) -> Tensor:
 # PyTorch's words → ours, of B, C, h, w, H, W
 STOPS = {
     "Given groups": (
-        "each channel of each pair is a group of its own: an image of B · C = {0} · {1} channels, as "
-        "many kernels of shape (1, {2}, {3}), and groups=B · C"
+        "each channel of each pair is a group of its own: an image of B · C = {0} · {1} channels, "
+        "as many kernels of shape (1, {2}, {3}), and groups=B · C"
     ),
     "Kernel size can't be greater": (
         "the exemplar, {2} × {3} cells, slides over the search image, {4} × {5}; yours are the "

@@ -188,7 +188,8 @@ def compare_losses(answer, rng, scale: float, alone: str) -> None:
         for loss, what in zip(given, maps, strict=True):
             if what == WITHOUT and is_tensor(loss) and bool(loss.isnan().any()):
                 raise Wrong(
-                    f"{what} is NaN: no cell has the label 1, and the mean of nothing is NaN; {alone}"
+                    f"{what} is NaN: no cell has the label 1, and the mean of nothing is NaN; "
+                    f"{alone}"
                 )
         return tuple(as_loss(loss, what) for loss, what in zip(given, maps, strict=True))
 

@@ -49,8 +49,10 @@ def examine_scale(answer, rng) -> None:
     mistakes={
         "the margin must reach its full value after {ramp:.0%} of the steps; yours still grows "
         "afterwards": lambda right, done, margin, ramp: margin * (done if ramp else 1),
-        "during the ramp yours is margin · done, and jumps at its end: divide by the ramp, margin · "
-        "done / ramp": lambda right, done, margin, ramp: margin if done >= ramp else margin * done,
+        "during the ramp yours is margin · done, and jumps at its end: divide by the ramp, margin "
+        "· done / ramp": lambda right, done, margin, ramp: (
+            margin if done >= ramp else margin * done
+        ),
         "after the ramp the margin stays at {margin:g}; yours keeps growing": (
             lambda right, done, margin, ramp: margin * done / ramp if ramp else margin
         ),

@@ -71,8 +71,8 @@ def _box_by_box(right, features, vector, boxes, bins):
         "the features of the second box are multiplied twice, those of the third three times: keep "
         "the product apart from the features given": _box_by_box,
         "you multiply twice: before pooling or after it, not both": _vectored(torch.square),
-        "the vector is used as it is; you make it sum to 1, or bring it into 0…1, to length 1 or to a "
-        "mean of 1": [
+        "the vector is used as it is; you make it sum to 1, or bring it into 0…1, to length 1 or to "
+        "a mean of 1": [
             _vectored(torch.sigmoid),
             _vectored(lambda v: v.softmax(0)),
             _vectored(lambda v: v / v.sum()),

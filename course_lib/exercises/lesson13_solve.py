@@ -108,8 +108,8 @@ def _at_first(r, transposed, times, steps, precondition):
             _given(lambda r, *given: (-r, *given)),
             lambda right, *given: -right(*given),
         ],
-        "your β is 0 in (nearly) every step: it is never used, or g − g before has the wrong sign, or `g "
-        "before` is the new g already, kept too late or changed in place. Each step goes along the "
+        "your β is 0 in (nearly) every step: it is never used, or g − g before has the wrong sign, or "
+        "`g before` is the new g already, kept too late or changed in place. Each step goes along the "
         "preconditioned gradient alone, which is steepest descent, and undoes a part of what the "
         "step before has gained": [
             _with(beta=lambda *given: 0.0),

@@ -164,7 +164,8 @@ def _unsorted(tokens: Tensor) -> Tensor:
                 _with(weigh=lambda s: s)(right, q, k, v, heads)[WEIGHTS],
             ),
         ),
-        "your mixed values are right, but your weights are (H, B, N, M): images come first, then heads": (
+        "your mixed values are right, but your weights are (H, B, N, M): images come first, "
+        "then heads": (
             WEIGHTS,
             lambda right, *given: (right(*given)[0], right(*given)[1].transpose(0, 1)),
         ),

@@ -174,6 +174,6 @@ def examine_fault(answer, rng: np.random.Generator) -> None:
                 raise
             raise Wrong(
                 f"a place is looked up that is not there ({problem}): look up in the numbers "
-                "so far, places.gather(1, chosen), beginning with the first removal; each removal's "
-                "numbers are those of the tokens that the one before left"
+                "so far, places.gather(1, chosen), beginning with the first removal; each "
+                "removal's numbers are those of the tokens that the one before left"
             ) from None

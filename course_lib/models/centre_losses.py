@@ -30,8 +30,8 @@ def radius_of(sizes: Tensor, overlap: float = OVERLAP) -> Tensor:
 
     The radius is meant to be the largest displacement of a box's two corners that leaves an IoU of
     `overlap`: the smallest root of three quadratic equations, for corners that both move in, both
-    move out, or one in and one out. The code as first published divides by 2 where the equation says
-    2·a; OSTrack's has kept this, and so does the course.
+    move out, or one in and one out. The code as first published divides by 2 where the equation
+    says 2·a; OSTrack's has kept this, and so does the course.
     """
     w, h = sizes.unbind(-1)
     both, area = w + h, w * h
