@@ -1262,11 +1262,11 @@ print(measured_words(necks))
 #
 # <details><summary>What came of it</summary>
 #
-# With the identity, not trained, in nine of ten: the backbone, which has seen ImageNet, already tells the target from what surrounds it, and five steps are enough to say so. A trained convolution finds a little more, wherever it began, with 64 channels as well as with 112. With the residual block it is two in three, and training hardly changes that.
+# With the identity, not trained, in nine of ten: the backbone, which has seen ImageNet, already tells the target from what surrounds it, and five steps are enough to say so. A trained convolution finds about as many, wherever it began, with 64 channels as well as with 112. With the residual block it is two in three, and training hardly changes that.
 #
 # Why? The block ends with a ReLU, so no feature is below 0, and all cells' features share a large common part. The table says over how many directions an image's features are spread: fewer with the block, and after training hardly more than one. Where one direction outweighs all others, descent is slow (as in exercise 13.4): look how far the block's dashed line still rises after five steps. Take each channel's mean away, *centred* in the table, and the same untrained neck finds nearly as many in five steps as before in fifty. With many pairs training may learn to spread the features; with these few it did the opposite. That the ReLU is all there is to it, one training each does not show.
 #
-# On the real targets the trained identity minus the block is {{evidence neck-block above}} in AUC, minus the random start {{evidence neck-random open}}, minus itself before training {{evidence neck-training open}}: what the course's DiMP can do, it owes to the backbone and to the steps, as far as these targets tell. No loss curve shows that, since it falls in any case: compare a trained network with what you had before.
+# On the real targets the AUC without the block minus that with it, both from a random start, is {{evidence neck-block above}}; the identity's minus the random start's {{evidence neck-random open}}, and minus its own before training {{evidence neck-training open}}: what the course's DiMP can do, it owes to the backbone and to the steps, as far as these targets tell. A loss that falls does not show that: compare a trained network with what you had before.
 # </details>
 #
 # ## Experiment: frozen against online
@@ -1384,8 +1384,8 @@ plots.show(
 #
 # * With the preconditioner the loss after ATOM's passes is lower than without, {{see passes}} {{evidence preconditioned-plain below}}; so it is than Adam's {{evidence preconditioned-adam below}} and steepest descent's {{evidence preconditioned-descent below}}.
 # * Failures in a sequence with look-alikes, online minus frozen, the mean over three seeds of the classifier, over sequences: {{see online}} {{evidence online-frozen below}}.
-# * The course's DiMP minus its ATOM, in AUC on the real targets, {{see necks}} on the right {{evidence dimp-atom open}}. As published, DiMP-18 is ahead of ATOM on LaSOT, TrackingNet and NfS. The course's network was trained in 1,000 steps on 20 videos and 926 photographs, with one frame to learn from instead of three, and labels, mask and weights fixed; whether that is the reason was not tested.
-# * A neck with DiMP-18's residual block, trained on the same pairs, has a lower AUC than the one without: {{see necks}} {{evidence neck-block above}}.
+# * The course's DiMP minus its ATOM, in AUC on the real targets, {{see necks}} on the right {{evidence dimp-atom open}}. As published, DiMP-18 is ahead of ATOM on LaSOT, TrackingNet and NfS. The course's network was trained in 1,000 steps on 20 videos and 926 photographs, with one frame to learn from instead of three, and labels, mask and weights fixed; whether its DiMP would be ahead otherwise was not tested.
+# * A neck without DiMP-18's residual block, trained on the same pairs from a random start, has a higher AUC than one with it: {{see necks}} {{evidence neck-block above}}, one training each.
 #
 # ## An open task
 #
@@ -1457,7 +1457,7 @@ progress()
 # * **Forgetting the half cell** of an even kernel, in the labels or in the reading of the map. If it is forgotten in both, the errors cancel, until one is corrected.
 # * **Reading gradients from `.grad`** in a solver. They add up from call to call; `torch.autograd.grad` does not.
 # * **Learning while lost.** Each frame of background with the label "target" makes the next one more certain.
-# * **Judging a training by its loss alone.** It falls in any case. Measure the network before training, too.
+# * **Judging a training by its loss alone.** A loss that falls says that training does something, and not what it adds to what was there. Measure the network before training, too.
 # * **Dividing by √λ** in the preconditioner. The root stands in the residuals; in $J^TJ$ it is λ.
 #
 # ## Read next

@@ -713,7 +713,7 @@ else:
 #
 # <details><summary>What came of it</summary>
 #
-# The table says which two agree most, but it has no interval for the difference of two of its rows. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other sequences would have reversed it as well. Among the three protocols that wait for the tracker, none of 190 pairs surely changes places, {{see board}}. Between multi-start and the real-time rule three do, all of them ATOM with the search over scales, and for these the reason is known: it is too slow for that rule here.
+# The table says which two agree most, but it has no interval for the difference of two of its rows. A pair that is reversed between two protocols, but close in both, says nothing about protocols: other sequences would have reversed it as well. Among the three protocols that wait for the tracker, none of 190 pairs surely changes places, {{see board}}. Between multi-start and the real-time rule four do, all of them ATOM with the search over scales, and for these the reason is known: it is too slow for that rule here.
 #
 # The real-time rule changes nothing for a tracker that keeps up. A tracker that takes a little longer than a twentieth of a second is late in many frames; in each of them it is scored with an old box, around which it then searches. ATOM with the search over scales, first in one pass and in multi-start, falls to the lower half.
 # </details>

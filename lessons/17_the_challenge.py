@@ -797,7 +797,7 @@ plots.show(*shown)
 #
 # <details><summary>What came of it</summary>
 #
-# Most pairs keep their order; the printed lines give each rank correlation with its interval, and lesson 16's table says how many reversed pairs are sure under both protocols: none of 190 among one pass, supervision and multi-start, and three between multi-start and the real-time rule, all of them ATOM with its search over scales, which is too slow for that rule here. A pair that is reversed counts only if both protocols are sure of it.
+# Most pairs keep their order; the printed lines give each rank correlation with its interval, and lesson 16's table says how many reversed pairs are sure under both protocols: none of 190 among one pass, supervision and multi-start, and four between multi-start and the real-time rule, all of them ATOM with its search over scales, which is too slow for that rule here. A pair that is reversed counts only if both protocols are sure of it.
 # </details>
 #
 # Who changes places, and with whom?
